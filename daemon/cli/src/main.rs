@@ -1,0 +1,2 @@
+//! `earnest`, the command for people.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Model cards and packages: nothing is loaded whose digest differs.

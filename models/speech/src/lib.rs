@@ -1,0 +1,1 @@
+//! Speech to text: resampled PCM in, speech segments and text out.
