@@ -1,0 +1,108 @@
+//! Holds the tree to ARCHITECTURE.md: the layers, the owners of foreign APIs, the homes of
+//! unsafe code, the lints, and the size of files.
+//!
+//! The checks are pure functions over what was read ([`graph`], [`sources`]); the tests here
+//! give them the tree as it is, and the tests beside the functions show that each can fail.
+//! Whoever adds a crate adds its line to [`LAYERS`].
+
+mod graph;
+mod sources;
+
+use std::path::Path;
+
+use graph::{Foreign, Layer};
+
+/// Every crate of the workspace and the layer it stands on. A crate imports only crates of a
+/// strictly lower layer.
+const LAYERS: &[Layer] = &[
+    Layer(1, "earnest-kernels"),
+    Layer(1, "earnest-package"),
+    Layer(1, "earnest-sound"),
+    Layer(2, "earnest-speech"),
+    Layer(4, "earnest-cli"),
+    Layer(5, "earnest-benches"),
+    Layer(5, "earnest-tests"),
+    Layer(5, "xtask"),
+];
+
+/// Foreign worlds, and the crates that may name them. A name stands for its whole family:
+/// `tract` is also `tract-onnx`. Owners that are still to come are listed already, so that
+/// nobody else gets there first.
+const FOREIGN: &[Foreign] = &[
+    Foreign("tract", &["earnest-speech"]),
+    Foreign("symphonia", &["earnest-sound"]),
+    Foreign("rubato", &["earnest-sound"]),
+    // Benches and xtask check what they fetch against pinned digests.
+    Foreign("ring", &["earnest-package", "earnest-benches", "xtask"]),
+    // The engine that the benches compare with.
+    Foreign("ort", &["earnest-benches"]),
+    Foreign("cpal", &["earnest-audio"]),
+    Foreign("tss-esapi", &["earnest-tpm"]),
+    Foreign("hyper", &["earnest-endpoint", "earnest-uplink"]),
+    Foreign("rustls", &["earnest-endpoint", "earnest-uplink"]),
+];
+
+/// What xtask may import of the workspace: it must be built before anything is said.
+const LIGHT: (&str, &[&str]) = ("xtask", &["earnest-package"]);
+
+/// The crates that hold unsafe code, by folder. All others are denied it.
+const UNSAFE: &[&str] = &["models/kernels"];
+
+/// The most lines of a source file; what grows past it is split by idea.
+const MOST_LINES: usize = 600;
+
+fn root() -> &'static Path {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().expect("this package is a folder of the workspace")
+}
+
+/// Fails with one finding a line.
+fn nothing_found(findings: Vec<String>) {
+    assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
+}
+
+#[test]
+fn every_crate_stands_on_a_layer_and_imports_only_lower_ones() {
+    nothing_found(graph::check_layers(LAYERS, &graph::read(root())));
+}
+
+#[test]
+fn each_foreign_api_has_its_owners_alone() {
+    nothing_found(graph::check_owners(FOREIGN, &graph::read(root())));
+}
+
+#[test]
+fn xtask_stays_light() {
+    let (name, allowed) = LIGHT;
+    nothing_found(graph::check_light(name, allowed, &graph::read(root())));
+}
+
+#[test]
+fn unsafe_code_lives_in_the_listed_crates_alone() {
+    nothing_found(sources::check_unsafe(UNSAFE, &sources::read(root())));
+}
+
+#[test]
+fn no_source_file_is_too_long() {
+    nothing_found(sources::check_lengths(MOST_LINES, &sources::read(root())));
+}
+
+#[test]
+fn no_source_file_opts_out_of_the_workspace_lints() {
+    nothing_found(sources::check_lints(&sources::read(root())));
+}
+
+#[test]
+fn every_manifest_inherits_the_workspace_lints() {
+    let manifests = graph::read(root())
+        .into_iter()
+        .map(|member| (member.name, sources::manifest(&member.manifest)))
+        .collect::<Vec<_>>();
+    nothing_found(sources::check_manifests(&manifests));
+}
+
+#[test]
+fn the_workspace_denies_unsafe_code() {
+    let manifest = sources::manifest(&root().join("Cargo.toml"));
+    nothing_found(sources::check_workspace_lints(&manifest));
+}
