@@ -1,0 +1,155 @@
+//! Activations quantized as they come: to a byte as ONNX's `DynamicQuantizeLinear` does, or
+//! to sixteen bits in two planes of bytes, so that one integer kernel serves both.
+
+use crate::Isa;
+use crate::vector::{minimum_maximum, quantize_bytes, quantize_pairs, sum_bytes};
+
+/// Quantized rows, ready for [`crate::QuantizedMatrix::multiply`]. Meant to be kept and
+/// filled again, so that its buffers are allocated once.
+#[derive(Debug, Clone, Default)]
+pub struct Activations {
+    /// One plane of bytes, or the high bytes of two.
+    pub(crate) high: Vec<i8>,
+    /// The low bytes; empty when one plane is enough.
+    pub(crate) low: Vec<i8>,
+    /// Sums over each row of each plane.
+    pub(crate) high_sums: Vec<i32>,
+    pub(crate) low_sums: Vec<i32>,
+    pub(crate) rows: usize,
+    /// Bytes from one row to the next; rows of a convolution overlap.
+    pub(crate) stride: usize,
+    /// Bytes of a row that are multiplied, zeros up to a multiple of four among them.
+    pub(crate) padded_depth: usize,
+    /// Values of a row.
+    pub(crate) depth: usize,
+    /// What one step of a value is worth.
+    pub(crate) scale: f32,
+    /// The stored byte that stands for zero.
+    pub(crate) zero_point: i32,
+}
+
+impl Activations {
+    /// Quantizes `values`, `[rows, depth]`, to a byte: one scale and zero point for them all,
+    /// zero always exact (ONNX operator `DynamicQuantizeLinear`, opset 11).
+    ///
+    /// # Panics
+    /// When `values` is not whole rows.
+    pub fn quantize(&mut self, isa: Isa, values: &[f32], depth: usize) {
+        assert!(depth > 0 && values.len().is_multiple_of(depth));
+        let (least, greatest) = minimum_maximum(isa, values);
+        let (least, greatest) = (least.min(0.0), greatest.max(0.0));
+        let scale = if greatest == least {
+            1.0
+        } else {
+            (greatest - least) / 255.0
+        };
+        let zero_point = (0.0 - least / scale).clamp(0.0, 255.0).round_ties_even();
+        self.lay_out(values.len() / depth, depth);
+        self.scale = scale;
+        self.zero_point = zero_point as i32 - 128;
+        self.low.clear();
+        self.low_sums.clear();
+        self.high_sums.clear();
+        let rows = values
+            .chunks_exact(depth)
+            .zip(self.high.chunks_exact_mut(self.stride));
+        for (row, out) in rows {
+            quantize_bytes(isa, row, scale, zero_point, &mut out[..depth]);
+            self.high_sums.push(sum_bytes(isa, &out[..depth]));
+        }
+    }
+
+    /// Quantizes `values`, `[rows, depth]`, to sixteen bits of one symmetric scale: as good as
+    /// f32 for weights of eight bits, at half the cost.
+    ///
+    /// # Panics
+    /// When `values` is not whole rows.
+    pub fn quantize_wide(&mut self, isa: Isa, values: &[f32], depth: usize) {
+        assert!(depth > 0 && values.len().is_multiple_of(depth));
+        self.lay_out(values.len() / depth, depth);
+        self.low.clear();
+        self.low.resize(self.high.len(), 0);
+        let inverse = self.wide_scale(isa, values);
+        let planes = self
+            .high
+            .chunks_exact_mut(self.stride)
+            .zip(self.low.chunks_exact_mut(self.stride));
+        for (row, (high, low)) in values.chunks_exact(depth).zip(planes) {
+            quantize_pairs(isa, row, inverse, &mut high[..depth], &mut low[..depth]);
+        }
+        self.sum_rows(isa);
+    }
+
+    /// As [`Self::quantize_wide`] for a convolution over `values`, `[frames, channels]`: each
+    /// row is `kernel` frames, `step` frames after the one before it, without a copy.
+    ///
+    /// # Panics
+    /// When there are fewer frames than `kernel`, or `channels` is not a multiple of four.
+    pub fn quantize_windows(
+        &mut self,
+        isa: Isa,
+        values: &[f32],
+        channels: usize,
+        kernel: usize,
+        step: usize,
+    ) {
+        assert!(channels.is_multiple_of(4) && values.len().is_multiple_of(channels));
+        let frames = values.len() / channels;
+        assert!(kernel > 0 && step > 0 && frames >= kernel);
+        self.rows = (frames - kernel) / step + 1;
+        self.depth = kernel * channels;
+        self.padded_depth = self.depth;
+        self.stride = step * channels;
+        self.high.clear();
+        self.high.resize(values.len(), 0);
+        self.low.clear();
+        self.low.resize(values.len(), 0);
+        let inverse = self.wide_scale(isa, values);
+        quantize_pairs(isa, values, inverse, &mut self.high, &mut self.low);
+        self.sum_rows(isa);
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Row `row` of a plane.
+    pub(crate) fn row<'a>(&self, plane: &'a [i8], row: usize) -> &'a [i8] {
+        &plane[row * self.stride..][..self.padded_depth]
+    }
+
+    fn lay_out(&mut self, rows: usize, depth: usize) {
+        self.rows = rows;
+        self.depth = depth;
+        self.padded_depth = depth.next_multiple_of(4);
+        self.stride = self.padded_depth;
+        self.high.clear();
+        self.high.resize(rows * self.stride, 0);
+    }
+
+    /// Sets the scale of sixteen bits and returns its inverse.
+    fn wide_scale(&mut self, isa: Isa, values: &[f32]) -> f32 {
+        let (least, greatest) = minimum_maximum(isa, values);
+        let greatest = greatest.max(-least);
+        // Silence: any scale will do, as every value is zero.
+        self.scale = if greatest > 0.0 {
+            greatest / 32_512.0
+        } else {
+            1.0
+        };
+        self.zero_point = 0;
+        1.0 / self.scale
+    }
+
+    fn sum_rows(&mut self, isa: Isa) {
+        self.high_sums.clear();
+        self.low_sums.clear();
+        for row in 0..self.rows {
+            let (high, low) = (self.row(&self.high, row), self.row(&self.low, row));
+            let (high, low) = (sum_bytes(isa, high), sum_bytes(isa, low));
+            self.high_sums.push(high);
+            self.low_sums.push(low);
+        }
+    }
+}

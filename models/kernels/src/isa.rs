@@ -1,0 +1,149 @@
+//! Which instructions this CPU has. An [`Isa`] is proof: it is only made where the CPU was
+//! asked, which is what makes it sound to call the kernels compiled for it.
+
+/// A set of instructions that was found on this CPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Isa(Level);
+
+/// The sets that kernels are written for, better ones last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// Plain Rust, as the compiler's baseline for the target allows.
+    Portable,
+    /// AVX2 and FMA: `vpmaddwd` on widened bytes.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// AVX-512 with VNNI: `vpdpbusd` on 64 bytes.
+    #[cfg(target_arch = "x86_64")]
+    Avx512Vnni,
+    /// NEON with the dot product: `sdot` on 16 bytes.
+    #[cfg(target_arch = "aarch64")]
+    NeonDot,
+}
+
+impl Isa {
+    /// The plain kernels, which every CPU runs.
+    pub fn portable() -> Isa {
+        Isa(Level::Portable)
+    }
+
+    /// The best set that this CPU has.
+    pub fn detect() -> Isa {
+        // `available` always holds the portable set.
+        Isa::available()
+            .last()
+            .copied()
+            .unwrap_or(Isa(Level::Portable))
+    }
+
+    /// Every set that this CPU has, better ones last.
+    pub fn available() -> Vec<Isa> {
+        #[allow(unused_mut)]
+        let mut found = vec![Isa(Level::Portable)];
+        #[cfg(target_arch = "x86_64")]
+        {
+            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            if avx2 {
+                found.push(Isa(Level::Avx2));
+            }
+            if avx2
+                && is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("avx512vnni")
+            {
+                found.push(Isa(Level::Avx512Vnni));
+            }
+        }
+        #[cfg(target_arch = "aarch64")]
+        if std::arch::is_aarch64_feature_detected!("dotprod") {
+            found.push(Isa(Level::NeonDot));
+        }
+        found
+    }
+
+    /// The name that benches and logs print.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Level::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512Vnni => "avx512-vnni",
+            #[cfg(target_arch = "aarch64")]
+            Level::NeonDot => "neon-dotprod",
+        }
+    }
+
+    pub(crate) fn level(self) -> Level {
+        self.0
+    }
+}
+
+/// How a product and a sum are rounded: the compiler may only fuse them where it is told to,
+/// and `f32::mul_add` without the instruction is a library call.
+pub(crate) trait Rounding {
+    /// `a * b + c`.
+    fn multiply_add(a: f32, b: f32, c: f32) -> f32;
+}
+
+/// One rounding, for targets with the instruction.
+pub(crate) struct Fused;
+
+impl Rounding for Fused {
+    #[inline(always)]
+    fn multiply_add(a: f32, b: f32, c: f32) -> f32 {
+        a.mul_add(b, c)
+    }
+}
+
+/// Two roundings, for targets without.
+pub(crate) struct Separate;
+
+impl Rounding for Separate {
+    #[inline(always)]
+    fn multiply_add(a: f32, b: f32, c: f32) -> f32 {
+        a * b + c
+    }
+}
+
+/// Compiles one plain body for each set of instructions, so that the compiler vectorises it
+/// for each, and picks at run time.
+macro_rules! vectorized {
+    ($(#[$meta:meta])* $visibility:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?)
+        $(-> $result:ty)? = $body:ident) => {
+        $(#[$meta])*
+        #[allow(clippy::too_many_arguments)]
+        $visibility fn $name(isa: $crate::isa::Isa, $($argument: $type),*) $(-> $result)? {
+            match isa.level() {
+                #[cfg(target_arch = "x86_64")]
+                $crate::isa::Level::Avx512Vnni => {
+                    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+                    #[allow(clippy::too_many_arguments)]
+                    fn wide($($argument: $type),*) $(-> $result)? {
+                        $body::<$crate::isa::Fused>($($argument),*)
+                    }
+                    // SAFETY: an `Isa` of this level is only made where the CPU was asked
+                    // for these features.
+                    unsafe { wide($($argument),*) }
+                }
+                #[cfg(target_arch = "x86_64")]
+                $crate::isa::Level::Avx2 => {
+                    #[target_feature(enable = "avx2,fma")]
+                    #[allow(clippy::too_many_arguments)]
+                    fn narrow($($argument: $type),*) $(-> $result)? {
+                        $body::<$crate::isa::Fused>($($argument),*)
+                    }
+                    // SAFETY: as above.
+                    unsafe { narrow($($argument),*) }
+                }
+                // Fused multiply-add is part of every aarch64.
+                #[cfg(target_arch = "aarch64")]
+                $crate::isa::Level::NeonDot => $body::<$crate::isa::Fused>($($argument),*),
+                $crate::isa::Level::Portable => $body::<$crate::isa::Separate>($($argument),*),
+            }
+        }
+    };
+}
+pub(crate) use vectorized;

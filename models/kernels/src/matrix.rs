@@ -1,0 +1,125 @@
+//! Weights in f32, packed once, times rows in f32: for the first convolution, whose input is
+//! the sound itself.
+
+use crate::aligned::AlignedFloats;
+use crate::isa::{Isa, Rounding, vectorized};
+use crate::tiles::{FloatTile, PANEL, TILE_COLUMNS, TILE_ROWS, float_tile};
+use crate::vector::gelu;
+
+/// What a product goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub enum Activation {
+    /// Nothing.
+    #[default]
+    None,
+    /// The exact Gaussian error linear unit.
+    Gelu,
+}
+
+impl Activation {
+    pub(crate) fn apply(self, isa: Isa, values: &mut [f32]) {
+        match self {
+            Activation::None => {}
+            Activation::Gelu => gelu_in_place(isa, values),
+        }
+    }
+}
+
+#[inline(always)]
+fn gelu_body<R: Rounding>(values: &mut [f32]) {
+    for x in values {
+        *x = gelu::<R>(*x);
+    }
+}
+
+vectorized! {
+    /// The exact Gaussian error linear unit of each value.
+    pub(crate) fn gelu_in_place(values: &mut [f32]) = gelu_body
+}
+
+/// A matrix of f32, `[depth, columns]`, packed for the kernels of one [`Isa`].
+pub struct Matrix {
+    isa: Isa,
+    depth: usize,
+    columns: usize,
+    packed: AlignedFloats,
+}
+
+impl std::fmt::Debug for Matrix {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            formatter,
+            "Matrix({} x {}, {})",
+            self.depth,
+            self.columns,
+            self.isa.name()
+        )
+    }
+}
+
+impl Matrix {
+    /// Packs what `value(depth, column)` gives.
+    ///
+    /// # Panics
+    /// When `depth` or `columns` is zero.
+    pub fn pack(
+        isa: Isa,
+        depth: usize,
+        columns: usize,
+        value: impl Fn(usize, usize) -> f32,
+    ) -> Matrix {
+        assert!(depth > 0 && columns > 0);
+        let mut packed = AlignedFloats::zeroed(columns.div_ceil(PANEL) * depth * PANEL);
+        for (panel, floats) in packed
+            .as_mut_slice()
+            .chunks_exact_mut(depth * PANEL)
+            .enumerate()
+        {
+            for (index, float) in floats.iter_mut().enumerate() {
+                let (k, n) = (index / PANEL, panel * PANEL + index % PANEL);
+                if n < columns {
+                    *float = value(k, n);
+                }
+            }
+        }
+        Matrix {
+            isa,
+            depth,
+            columns,
+            packed,
+        }
+    }
+
+    /// Columns of the matrix: the width of the products.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// The product of overlapping rows of `input` and the matrix, into `output`,
+    /// `[rows, columns]`: row `r` is `depth` values from `r * stride`. A convolution, where
+    /// `stride` is its step times the channels.
+    ///
+    /// # Panics
+    /// When `input` does not reach to the last row's end.
+    pub fn multiply_windows(&self, input: &[f32], stride: usize, output: &mut [f32]) {
+        assert!(output.len().is_multiple_of(self.columns));
+        let rows = output.len() / self.columns;
+        let mut tile: FloatTile = [[0.0; TILE_COLUMNS]; TILE_ROWS];
+        for first in (0..rows).step_by(TILE_ROWS) {
+            let count = TILE_ROWS.min(rows - first);
+            let mut inputs: [&[f32]; TILE_ROWS] = [&[]; TILE_ROWS];
+            for (row, slice) in inputs.iter_mut().enumerate().take(count) {
+                *slice = &input[(first + row) * stride..][..self.depth];
+            }
+            let panels = self.packed.as_slice().chunks_exact(self.depth * PANEL);
+            for (panel, floats) in panels.enumerate() {
+                float_tile(self.isa, &inputs[..count], floats, PANEL, &mut tile);
+                let width = PANEL.min(self.columns - panel * PANEL);
+                for (row, sums) in tile.iter().enumerate().take(count) {
+                    let start = (first + row) * self.columns + panel * PANEL;
+                    output[start..start + width].copy_from_slice(&sums[..width]);
+                }
+            }
+        }
+    }
+}

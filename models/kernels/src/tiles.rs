@@ -1,0 +1,298 @@
+//! The innermost loops: a few rows times one panel of columns, kept in registers.
+//!
+//! A panel is [`PANEL`] columns wide. Integer panels hold groups of four consecutive depths:
+//! `[group][column][4]` bytes, which is what the dot-product instructions take; f32 panels
+//! are `[depth][width]`.
+
+use crate::isa::{Isa, Level, Rounding};
+
+/// Columns of an integer panel, and of an f32 panel of [`crate::Matrix`].
+pub(crate) const PANEL: usize = 32;
+
+/// Most rows of a tile: twelve rows of two 512-bit accumulators leave registers for a panel.
+pub(crate) const TILE_ROWS: usize = 12;
+
+/// Most columns of an f32 tile: a head of up to 64 dimensions.
+pub(crate) const TILE_COLUMNS: usize = 64;
+
+/// Integer sums of a tile, `[row][column]`.
+pub(crate) type IntegerTile = [[i32; PANEL]; TILE_ROWS];
+
+/// f32 sums of a tile, `[row][column]`.
+pub(crate) type FloatTile = [[f32; TILE_COLUMNS]; TILE_ROWS];
+
+/// Calls `$function::<R>` with `R` the number of rows, 1 to 12.
+macro_rules! by_rows {
+    ($rows:expr, $function:ident, ($($argument:expr),*)) => {
+        match $rows.len() {
+            1 => $function::<1>($($argument),*),
+            2 => $function::<2>($($argument),*),
+            3 => $function::<3>($($argument),*),
+            4 => $function::<4>($($argument),*),
+            5 => $function::<5>($($argument),*),
+            6 => $function::<6>($($argument),*),
+            7 => $function::<7>($($argument),*),
+            8 => $function::<8>($($argument),*),
+            9 => $function::<9>($($argument),*),
+            10 => $function::<10>($($argument),*),
+            11 => $function::<11>($($argument),*),
+            12 => $function::<12>($($argument),*),
+            rows => unreachable!("a tile of {rows} rows"),
+        }
+    };
+}
+
+/// `tile[r][c]` = the sum over depth of `rows[r][depth] * panel[depth][c]`. The weights are
+/// unsigned bytes, or signed where [`weights_are_signed`] says so.
+///
+/// # Panics
+/// When a row is not as deep as the panel, or there are none or more than [`TILE_ROWS`].
+pub(crate) fn integer_tile(isa: Isa, rows: &[&[i8]], panel: &[u8], tile: &mut IntegerTile) {
+    let depth = panel.len() / PANEL;
+    assert!(depth.is_multiple_of(4) && rows.iter().all(|row| row.len() == depth));
+    match isa.level() {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512Vnni => {
+            use x86::integer_tile_vnni as kernel;
+            // SAFETY: the level proves the features; depths were checked above.
+            unsafe { by_rows!(rows, kernel, (rows, panel, tile)) }
+        }
+        _ => by_rows!(rows, integer_tile_plain, (rows, panel, tile)),
+    }
+}
+
+/// Whether the integer kernels of `isa` take their weights as signed bytes: `sdot` multiplies
+/// signed by signed, `vpdpbusd` unsigned by signed.
+pub(crate) fn weights_are_signed(isa: Isa) -> bool {
+    match isa.level() {
+        #[cfg(target_arch = "aarch64")]
+        Level::NeonDot => true,
+        _ => false,
+    }
+}
+
+/// The reference: what every other integer kernel must equal.
+fn integer_tile_plain<const R: usize>(rows: &[&[i8]], panel: &[u8], tile: &mut IntegerTile) {
+    for (row, sums) in rows.iter().zip(tile.iter_mut()).take(R) {
+        let mut accumulated = [0_i32; PANEL];
+        for (group, activations) in panel.chunks_exact(PANEL * 4).zip(row.chunks_exact(4)) {
+            for (sum, weights) in accumulated.iter_mut().zip(group.chunks_exact(4)) {
+                for (&weight, &activation) in weights.iter().zip(activations) {
+                    *sum += i32::from(weight) * i32::from(activation);
+                }
+            }
+        }
+        *sums = accumulated;
+    }
+}
+
+/// `tile[r][c]` = the sum over depth of `rows[r][depth] * panel[depth][c]` for the first
+/// `width` columns; `width` is 16, 32, 48 or 64.
+///
+/// # Panics
+/// When a row is not as deep as the panel, or there are none or more rows than
+/// [`rows_of_float_tile`] allows.
+pub(crate) fn float_tile(
+    isa: Isa,
+    rows: &[&[f32]],
+    panel: &[f32],
+    width: usize,
+    tile: &mut FloatTile,
+) {
+    let depth = panel.len() / width;
+    assert!(rows.iter().all(|row| row.len() == depth));
+    assert!(rows.len() <= rows_of_float_tile(width));
+    match isa.level() {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512Vnni => {
+            use x86::{float_tile_1, float_tile_2, float_tile_3, float_tile_4};
+            // SAFETY: the level proves the features; depths were checked above.
+            unsafe {
+                match width {
+                    16 => by_rows!(rows, float_tile_1, (rows, panel, tile)),
+                    32 => by_rows!(rows, float_tile_2, (rows, panel, tile)),
+                    48 => by_rows!(rows, float_tile_3, (rows, panel, tile)),
+                    64 => by_rows!(rows, float_tile_4, (rows, panel, tile)),
+                    width => unreachable!("an f32 tile {width} wide"),
+                }
+            }
+        }
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => {
+            // SAFETY: the level proves the features.
+            unsafe { x86::float_tile_avx2(rows, panel, width, tile) }
+        }
+        #[cfg(target_arch = "aarch64")]
+        Level::NeonDot => float_tile_plain::<crate::isa::Fused>(rows, panel, width, tile),
+        Level::Portable => float_tile_plain::<crate::isa::Separate>(rows, panel, width, tile),
+    }
+}
+
+/// Most rows of an f32 tile `width` columns wide, so that it stays in registers.
+pub(crate) fn rows_of_float_tile(width: usize) -> usize {
+    match width {
+        0..=32 => 12,
+        33..=48 => 8,
+        _ => 6,
+    }
+}
+
+/// The reference: what every other f32 kernel must be close to.
+#[inline(always)]
+fn float_tile_plain<R: Rounding>(
+    rows: &[&[f32]],
+    panel: &[f32],
+    width: usize,
+    tile: &mut FloatTile,
+) {
+    for (row, sums) in rows.iter().zip(tile.iter_mut()) {
+        for first in (0..width).step_by(16) {
+            let mut accumulated = [0.0_f32; 16];
+            for (values, &factor) in panel.chunks_exact(width).zip(*row) {
+                for (sum, &value) in accumulated.iter_mut().zip(&values[first..first + 16]) {
+                    *sum = R::multiply_add(factor, value, *sum);
+                }
+            }
+            sums[first..first + 16].copy_from_slice(&accumulated);
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use super::{FloatTile, IntegerTile, PANEL};
+
+    /// Accumulators for the columns of a panel.
+    const VECTORS: usize = PANEL / 16;
+
+    /// # Safety
+    /// The CPU has AVX-512F and VNNI; there are at least `R` rows, each `panel.len() / PANEL`
+    /// bytes, a multiple of four.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+    pub(super) unsafe fn integer_tile_vnni<const R: usize>(
+        rows: &[&[i8]],
+        panel: &[u8],
+        tile: &mut IntegerTile,
+    ) {
+        let groups = panel.len() / (4 * PANEL);
+        let panel = panel.as_ptr();
+        let rows: [*const i8; R] = std::array::from_fn(|row| rows[row].as_ptr());
+        // Two sets of sums where rows are few, or each sum would wait for the one before it.
+        let mut sums = [[[_mm512_setzero_si512(); VECTORS]; R]; 2];
+        let mut group = 0;
+        if R <= 4 {
+            while group + 2 <= groups {
+                for (set, sums) in sums.iter_mut().enumerate() {
+                    // SAFETY: `group + set` is below `groups`.
+                    unsafe { one_group(&rows, panel, group + set, sums) };
+                }
+                group += 2;
+            }
+        }
+        while group < groups {
+            // SAFETY: `group` is below `groups`.
+            unsafe { one_group(&rows, panel, group, &mut sums[0]) };
+            group += 1;
+        }
+        for (row, out) in tile.iter_mut().enumerate().take(R) {
+            for vector in 0..VECTORS {
+                let total = _mm512_add_epi32(sums[0][row][vector], sums[1][row][vector]);
+                // SAFETY: a row of the tile has room for `VECTORS` vectors.
+                unsafe { _mm512_storeu_si512(out.as_mut_ptr().add(16 * vector).cast(), total) };
+            }
+        }
+    }
+
+    /// # Safety
+    /// The rows and the panel reach past group `group`.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+    unsafe fn one_group<const R: usize>(
+        rows: &[*const i8; R],
+        panel: *const u8,
+        group: usize,
+        sums: &mut [[__m512i; VECTORS]; R],
+    ) {
+        // SAFETY: by the caller's word.
+        unsafe {
+            let weights: [__m512i; VECTORS] = std::array::from_fn(|vector| {
+                _mm512_loadu_si512(panel.add(group * 4 * PANEL + 64 * vector).cast())
+            });
+            for (&row, sums) in rows.iter().zip(sums.iter_mut()) {
+                let activations = row.add(group * 4).cast::<i32>().read_unaligned();
+                let activations = _mm512_set1_epi32(activations);
+                for (sum, weights) in sums.iter_mut().zip(weights) {
+                    *sum = _mm512_dpbusd_epi32(*sum, weights, activations);
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// The CPU has AVX-512F; there are at least `R` rows, each `panel.len() / (16 * V)` deep.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn float_tile_of<const R: usize, const V: usize>(
+        rows: &[&[f32]],
+        panel: &[f32],
+        tile: &mut FloatTile,
+    ) {
+        let depth = panel.len() / (16 * V);
+        let panel = panel.as_ptr();
+        let rows: [*const f32; R] = std::array::from_fn(|row| rows[row].as_ptr());
+        let mut sums = [[_mm512_setzero_ps(); V]; R];
+        for step in 0..depth {
+            // SAFETY: `step` is below the depth of the panel and of every row.
+            unsafe {
+                let values: [__m512; V] = std::array::from_fn(|vector| {
+                    _mm512_loadu_ps(panel.add((step * V + vector) * 16))
+                });
+                for (&row, sums) in rows.iter().zip(sums.iter_mut()) {
+                    let factor = _mm512_set1_ps(*row.add(step));
+                    for (sum, value) in sums.iter_mut().zip(values) {
+                        *sum = _mm512_fmadd_ps(factor, value, *sum);
+                    }
+                }
+            }
+        }
+        for (sums, out) in sums.iter().zip(tile.iter_mut()) {
+            for (vector, sum) in sums.iter().enumerate() {
+                // SAFETY: a row of the tile has room for four vectors, and `V` is at most 4.
+                unsafe { _mm512_storeu_ps(out.as_mut_ptr().add(16 * vector), *sum) };
+            }
+        }
+    }
+
+    macro_rules! float_tiles {
+        ($($name:ident: $vectors:literal),*) => { $(
+            /// # Safety
+            /// As [`float_tile_of`].
+            #[target_feature(enable = "avx512f")]
+            pub(super) unsafe fn $name<const R: usize>(
+                rows: &[&[f32]],
+                panel: &[f32],
+                tile: &mut FloatTile,
+            ) {
+                // SAFETY: by the caller's word.
+                unsafe { float_tile_of::<R, $vectors>(rows, panel, tile) }
+            }
+        )* };
+    }
+    float_tiles!(float_tile_1: 1, float_tile_2: 2, float_tile_3: 3, float_tile_4: 4);
+
+    /// The plain tile, compiled for wider vectors.
+    ///
+    /// # Safety
+    /// The CPU has AVX2 and FMA.
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) unsafe fn float_tile_avx2(
+        rows: &[&[f32]],
+        panel: &[f32],
+        width: usize,
+        tile: &mut FloatTile,
+    ) {
+        super::float_tile_plain::<crate::isa::Fused>(rows, panel, width, tile);
+    }
+}
