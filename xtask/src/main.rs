@@ -1,2 +1,58 @@
-//! xtask
-fn main() {}
+//! Everything a person runs on this repository, as a ladder of verbs.
+//!
+//! Each verb stands on the ones before it: `demo` and `test` fetch the models that they need,
+//! `bench` also fetches the recordings. The doc comments below are the help that
+//! `cargo xtask --help` prints. This crate stays light, so that the first word of it is quick
+//! to build: whatever is heavy, it runs as a cargo process of its own.
+
+mod archive;
+mod bench;
+mod cross;
+mod demo;
+mod fetch;
+mod fuzz;
+mod models;
+mod policy;
+mod setup;
+mod shell;
+mod test;
+mod words;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Build, run, test and measure Earnest.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// The verbs, from what a newcomer runs first to what a maintainer runs last.
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// From a fresh machine to a recording turned into text: installs, fetches, builds, runs.
+    Demo(demo::Options),
+    /// Format, lints, dependency policy, documentation, and every test. CI runs this verb.
+    Test(test::Options),
+    /// Fetch, verify or list the models.
+    Models(models::Options),
+    /// Measure accuracy, speed and memory beside what a user would pick instead.
+    Bench(bench::Options),
+    /// Run the fuzz targets.
+    Fuzz(fuzz::Options),
+    /// Build the kernels for aarch64 and run their tests under emulation.
+    Cross(cross::Options),
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().verb {
+        Verb::Demo(options) => demo::run(&options),
+        Verb::Test(options) => test::run(&options),
+        Verb::Models(options) => models::run(&options),
+        Verb::Bench(options) => bench::run(&options),
+        Verb::Fuzz(options) => fuzz::run(&options),
+        Verb::Cross(options) => cross::run(&options),
+    }
+}

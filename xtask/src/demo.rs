@@ -1,0 +1,208 @@
+//! `cargo xtask demo`: from a fresh machine to a recording turned into text.
+//!
+//! The demo is a list of small steps. Each looks whether its work is done and does only what
+//! is missing, so a second run starts at once; with `--print` each says what it would do.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use earnest_package::{Card, CardFile, Role};
+use serde_json::Value;
+
+use crate::models::{self, Which};
+use crate::setup::{self, Mode};
+use crate::shell::{self, Program};
+use crate::words;
+
+/// The word error rate that the sample may have. The models read it without an error; the
+/// room is for a model that hears one word of its twelve otherwise.
+const MOST_ERRORS: f64 = 0.15;
+
+/// From a fresh machine to a recording turned into text.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Only print the commands that would run.
+    #[arg(long)]
+    print: bool,
+    /// The model that reads the recording.
+    #[arg(long, value_enum, default_value_t = Size::Tiny)]
+    model: Size,
+}
+
+/// The sizes of speech model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Size {
+    /// The small and fast one.
+    Tiny,
+    /// The larger and more accurate one.
+    Base,
+}
+
+impl Size {
+    /// As `earnest --model` takes it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Tiny => "tiny",
+            Self::Base => "base",
+        }
+    }
+}
+
+/// What the steps share.
+struct Demo {
+    mode: Mode,
+    size: Size,
+    models: PathBuf,
+}
+
+type Step = (&'static str, fn(&Demo) -> Result<()>);
+
+const STEPS: &[Step] = &[
+    ("What the machine needs", machine),
+    ("Models", fetch),
+    ("Build", build),
+    ("Transcribe", transcribe),
+];
+
+/// Runs the steps in order.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let demo = Demo {
+        mode: if options.print {
+            Mode::Print
+        } else {
+            Mode::Act
+        },
+        size: options.model,
+        models: models::directory()?,
+    };
+    for (index, (title, step)) in STEPS.iter().enumerate() {
+        eprintln!("{}/{} {title}", index + 1, STEPS.len());
+        step(&demo).with_context(|| format!("step {} failed: {title}", index + 1))?;
+    }
+    Ok(())
+}
+
+fn machine(demo: &Demo) -> Result<()> {
+    setup::install(&[setup::C_COMPILER], demo.mode)
+}
+
+fn fetch(demo: &Demo) -> Result<()> {
+    // The sample comes with tiny, which is small enough to fetch beside base.
+    models::fetch(Which::Tiny, &demo.models, demo.mode)?;
+    match demo.size {
+        Size::Tiny => Ok(()),
+        Size::Base => models::fetch(Which::Base, &demo.models, demo.mode),
+    }
+}
+
+fn build(demo: &Demo) -> Result<()> {
+    demo.mode
+        .run(&Program::cargo().args(["build", "--package", "earnest-cli"]))
+}
+
+fn transcribe(demo: &Demo) -> Result<()> {
+    let (card, sample) = sample()?;
+    let path = demo.models.join(card.name()).join(sample.name());
+    let earnest = shell::target_directory().join("debug/earnest");
+    let command = Program::new(earnest.to_string_lossy())
+        .env(models::VARIABLE, demo.models.to_string_lossy())
+        .args(["transcribe", "--model", demo.size.name()])
+        .args(["--format", "verbose-json"])
+        .arg(path.to_string_lossy());
+    if demo.mode == Mode::Print {
+        return demo.mode.run(&command);
+    }
+    eprintln!("+ {command}");
+    let started = Instant::now();
+    let answer = command.output()?;
+    let took = started.elapsed();
+    report(&Answer::read(&answer)?, sample.transcript(), took)
+}
+
+/// The recording that a card brings along to try its model on.
+fn sample() -> Result<(&'static Card, &'static CardFile)> {
+    Card::builtin()
+        .iter()
+        .find_map(|card| Some((card, card.file(Role::Sample)?)))
+        .context("no card has a sample")
+}
+
+/// What is read of the command's answer.
+#[derive(Debug, PartialEq)]
+struct Answer {
+    text: String,
+    /// Seconds of sound.
+    duration: f64,
+}
+
+impl Answer {
+    fn read(json: &str) -> Result<Self> {
+        let value: Value = serde_json::from_str(json).context("the answer is no JSON")?;
+        let text = value["text"].as_str().context("the answer has no `text`")?;
+        let duration = value["duration"].as_f64();
+        Ok(Self {
+            text: text.trim().to_owned(),
+            duration: duration.context("the answer has no `duration`")?,
+        })
+    }
+}
+
+/// Prints text and time, and holds the words to what was said.
+fn report(answer: &Answer, said: Option<&str>, took: Duration) -> Result<()> {
+    let Answer { text, duration } = answer;
+    let took = took.as_secs_f64();
+    println!("{text}");
+    eprintln!(
+        "{duration:.1} s of sound in {took:.2} s, loading the model included: {:.0} times as \
+         fast as it was spoken",
+        duration / took
+    );
+    let said = said.context("the card does not say what is said in its sample")?;
+    let rate = words::error_rate(said, text);
+    eprintln!("word error rate {rate:.2}, at most {MOST_ERRORS} allowed");
+    ensure!(
+        rate <= MOST_ERRORS,
+        "the text is not what was said: {said:?}"
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_read_from_verbose_json() {
+        let answer = Answer::read(r#"{"text": " Ever tried. ", "duration": 9.98}"#).unwrap();
+        assert_eq!(
+            answer,
+            Answer {
+                text: "Ever tried.".to_owned(),
+                duration: 9.98
+            }
+        );
+        assert!(Answer::read("Ever tried.").is_err());
+        assert!(Answer::read(r#"{"text": "Ever tried."}"#).is_err());
+    }
+
+    #[test]
+    fn the_right_words_pass_and_others_do_not() {
+        let took = Duration::from_secs(1);
+        let answer = |text: &str| Answer {
+            text: text.to_owned(),
+            duration: 10.0,
+        };
+        let said = Some("Ever tried. Ever failed. No matter.");
+        report(&answer("ever tried, ever failed, no matter"), said, took).unwrap();
+        assert!(report(&answer("You"), said, took).is_err());
+        assert!(report(&answer(""), said, took).is_err());
+        assert!(report(&answer("Ever tried."), None, took).is_err());
+    }
+
+    #[test]
+    fn the_sample_says_what_is_said_in_it() {
+        let (_, sample) = sample().unwrap();
+        assert!(sample.transcript().is_some_and(|said| !said.is_empty()));
+    }
+}

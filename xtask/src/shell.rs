@@ -1,0 +1,241 @@
+//! Other programs: how they are named, printed, run and judged.
+//!
+//! A [`Program`] is a value before it is a process, so that `--print` shows exactly the line
+//! that would run, and so that tests can look at it.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// A command line: a program, its arguments and what it finds in its environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Program {
+    name: String,
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+    directory: Option<PathBuf>,
+}
+
+impl Program {
+    /// A program by name, found on `PATH`, or by path.
+    pub(crate) fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            directory: None,
+        }
+    }
+
+    /// The cargo that is running this program, so that its toolchain is kept.
+    pub(crate) fn cargo() -> Self {
+        Self::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())).at(workspace())
+    }
+
+    /// Adds one argument.
+    pub(crate) fn arg(mut self, argument: impl Into<String>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Adds arguments in order.
+    pub(crate) fn args<I>(mut self, arguments: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds a variable to the environment.
+    pub(crate) fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Runs in this directory.
+    pub(crate) fn at(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.directory = Some(directory.into());
+        self
+    }
+
+    /// The same program, ended after so many seconds.
+    pub(crate) fn within(self, seconds: &str) -> Self {
+        let bounded = Self::new("timeout").args([seconds, self.name.as_str()]);
+        Self {
+            environment: self.environment,
+            directory: self.directory,
+            ..bounded.args(self.arguments)
+        }
+    }
+
+    /// Says what runs, runs it, and fails unless it ends well.
+    pub(crate) fn run(&self) -> Result<()> {
+        eprintln!("+ {self}");
+        self.run_quietly()
+    }
+
+    /// Runs it without a word, and fails unless it ends well.
+    pub(crate) fn run_quietly(&self) -> Result<()> {
+        let status = self
+            .command()
+            .status()
+            .with_context(|| format!("cannot start `{}`", self.name))?;
+        if !status.success() {
+            bail!("`{self}` failed: {status}");
+        }
+        Ok(())
+    }
+
+    /// Runs it and returns what it printed on standard output; its standard error is shown.
+    pub(crate) fn output(&self) -> Result<String> {
+        let output = self
+            .command()
+            .stderr(Stdio::inherit())
+            .output()
+            .with_context(|| format!("cannot start `{}`", self.name))?;
+        if !output.status.success() {
+            bail!("`{self}` failed: {}", output.status);
+        }
+        String::from_utf8(output.stdout).with_context(|| format!("`{self}` printed no UTF-8"))
+    }
+
+    /// What it printed on standard output if it started and ended well; it may not complain.
+    pub(crate) fn output_if_it_succeeds(&self) -> Option<String> {
+        let output = self.command().stderr(Stdio::null()).output().ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        output.status.success().then_some(text)
+    }
+
+    /// Whether it starts and ends well; all that it prints is dropped.
+    pub(crate) fn succeeds(&self) -> bool {
+        self.command()
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.name);
+        command
+            .args(&self.arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null());
+        if let Some(directory) = &self.directory {
+            command.current_dir(directory);
+        }
+        command
+    }
+}
+
+impl fmt::Display for Program {
+    /// Writes the line as a person would type it into a POSIX shell.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, value) in &self.environment {
+            write!(formatter, "{name}={} ", quoted(value))?;
+        }
+        let name = match Path::new(&self.name).file_name().and_then(OsStr::to_str) {
+            // The full path of the toolchain's cargo tells the reader nothing.
+            Some("cargo") => "cargo",
+            _ => &self.name,
+        };
+        write!(formatter, "{}", quoted(name))?;
+        for argument in &self.arguments {
+            write!(formatter, " {}", quoted(argument))?;
+        }
+        Ok(())
+    }
+}
+
+/// Quotes an argument where a POSIX shell would not take it as it is.
+fn quoted(argument: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:@,+%".contains(c);
+    if !argument.is_empty() && argument.chars().all(plain) {
+        argument.to_owned()
+    } else {
+        format!("'{}'", argument.replace('\'', r"'\''"))
+    }
+}
+
+/// Whether a program of this name is on `PATH`.
+pub(crate) fn on_path(name: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|directory| directory.join(name).is_file())
+    })
+}
+
+/// The root of the repository.
+pub(crate) fn workspace() -> &'static Path {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().unwrap_or(xtask)
+}
+
+/// Where cargo builds to.
+pub(crate) fn target_directory() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR")
+        .filter(|path| !path.is_empty())
+        .map_or_else(|| workspace().join("target"), |path| workspace().join(path))
+}
+
+/// Where tools that this repository installs for itself live, out of the way of a person's own.
+pub(crate) fn tools_directory() -> PathBuf {
+    target_directory().join("tools")
+}
+
+/// A cargo subcommand such as `cargo-deny`: the person's own where there is one, else the one
+/// under [`tools_directory`], else it is built there from the registry at `version`.
+pub(crate) fn cargo_tool(name: &str, version: &str) -> Result<Program> {
+    if on_path(name) {
+        return Ok(Program::new(name).at(workspace()));
+    }
+    let binary = tools_directory().join("bin").join(name);
+    if !binary.is_file() {
+        let root = tools_directory();
+        Program::cargo()
+            .args(["install", "--locked", "--version", version, "--root"])
+            .arg(root.to_string_lossy())
+            .arg(name)
+            .run()?;
+    }
+    Ok(Program::new(binary.to_string_lossy()).at(workspace()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_prints_as_a_shell_would_read_it() {
+        let program = Program::new("apt-get")
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .args(["install", "a b", "it's", ""]);
+        assert_eq!(
+            program.to_string(),
+            r"DEBIAN_FRONTEND=noninteractive apt-get install 'a b' 'it'\''s' ''"
+        );
+    }
+
+    #[test]
+    fn the_path_of_cargo_is_left_out_of_what_is_printed() {
+        let program = Program::new("/some/where/bin/cargo").arg("build");
+        assert_eq!(program.to_string(), "cargo build");
+    }
+
+    #[test]
+    fn a_failing_program_is_an_error_that_names_the_line() {
+        let error = Program::new("false").arg("x").run_quietly().unwrap_err();
+        assert!(error.to_string().contains("false x"), "{error}");
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_neither_succeeds_nor_is_found() {
+        assert!(!Program::new("no-such-program-here").succeeds());
+        assert!(!on_path("no-such-program-here"));
+        assert!(on_path("sh"));
+    }
+}
