@@ -4,6 +4,9 @@
 //! `[group][column][4]` bytes, which is what the dot-product instructions take; f32 panels
 //! are `[depth][width]`.
 
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
 use crate::isa::{Isa, Level, Rounding};
 
 /// Columns of an integer panel, and of an f32 panel of [`crate::Matrix`].
@@ -155,144 +158,5 @@ fn float_tile_plain<R: Rounding>(
             }
             sums[first..first + 16].copy_from_slice(&accumulated);
         }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    use std::arch::x86_64::*;
-
-    use super::{FloatTile, IntegerTile, PANEL};
-
-    /// Accumulators for the columns of a panel.
-    const VECTORS: usize = PANEL / 16;
-
-    /// # Safety
-    /// The CPU has AVX-512F and VNNI; there are at least `R` rows, each `panel.len() / PANEL`
-    /// bytes, a multiple of four.
-    #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-    pub(super) unsafe fn integer_tile_vnni<const R: usize>(
-        rows: &[&[i8]],
-        panel: &[u8],
-        tile: &mut IntegerTile,
-    ) {
-        let groups = panel.len() / (4 * PANEL);
-        let panel = panel.as_ptr();
-        let rows: [*const i8; R] = std::array::from_fn(|row| rows[row].as_ptr());
-        // Two sets of sums where rows are few, or each sum would wait for the one before it.
-        let mut sums = [[[_mm512_setzero_si512(); VECTORS]; R]; 2];
-        let mut group = 0;
-        if R <= 4 {
-            while group + 2 <= groups {
-                for (set, sums) in sums.iter_mut().enumerate() {
-                    // SAFETY: `group + set` is below `groups`.
-                    unsafe { one_group(&rows, panel, group + set, sums) };
-                }
-                group += 2;
-            }
-        }
-        while group < groups {
-            // SAFETY: `group` is below `groups`.
-            unsafe { one_group(&rows, panel, group, &mut sums[0]) };
-            group += 1;
-        }
-        for (row, out) in tile.iter_mut().enumerate().take(R) {
-            for vector in 0..VECTORS {
-                let total = _mm512_add_epi32(sums[0][row][vector], sums[1][row][vector]);
-                // SAFETY: a row of the tile has room for `VECTORS` vectors.
-                unsafe { _mm512_storeu_si512(out.as_mut_ptr().add(16 * vector).cast(), total) };
-            }
-        }
-    }
-
-    /// # Safety
-    /// The rows and the panel reach past group `group`.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-    unsafe fn one_group<const R: usize>(
-        rows: &[*const i8; R],
-        panel: *const u8,
-        group: usize,
-        sums: &mut [[__m512i; VECTORS]; R],
-    ) {
-        // SAFETY: by the caller's word.
-        unsafe {
-            let weights: [__m512i; VECTORS] = std::array::from_fn(|vector| {
-                _mm512_loadu_si512(panel.add(group * 4 * PANEL + 64 * vector).cast())
-            });
-            for (&row, sums) in rows.iter().zip(sums.iter_mut()) {
-                let activations = row.add(group * 4).cast::<i32>().read_unaligned();
-                let activations = _mm512_set1_epi32(activations);
-                for (sum, weights) in sums.iter_mut().zip(weights) {
-                    *sum = _mm512_dpbusd_epi32(*sum, weights, activations);
-                }
-            }
-        }
-    }
-
-    /// # Safety
-    /// The CPU has AVX-512F; there are at least `R` rows, each `panel.len() / (16 * V)` deep.
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    unsafe fn float_tile_of<const R: usize, const V: usize>(
-        rows: &[&[f32]],
-        panel: &[f32],
-        tile: &mut FloatTile,
-    ) {
-        let depth = panel.len() / (16 * V);
-        let panel = panel.as_ptr();
-        let rows: [*const f32; R] = std::array::from_fn(|row| rows[row].as_ptr());
-        let mut sums = [[_mm512_setzero_ps(); V]; R];
-        for step in 0..depth {
-            // SAFETY: `step` is below the depth of the panel and of every row.
-            unsafe {
-                let values: [__m512; V] = std::array::from_fn(|vector| {
-                    _mm512_loadu_ps(panel.add((step * V + vector) * 16))
-                });
-                for (&row, sums) in rows.iter().zip(sums.iter_mut()) {
-                    let factor = _mm512_set1_ps(*row.add(step));
-                    for (sum, value) in sums.iter_mut().zip(values) {
-                        *sum = _mm512_fmadd_ps(factor, value, *sum);
-                    }
-                }
-            }
-        }
-        for (sums, out) in sums.iter().zip(tile.iter_mut()) {
-            for (vector, sum) in sums.iter().enumerate() {
-                // SAFETY: a row of the tile has room for four vectors, and `V` is at most 4.
-                unsafe { _mm512_storeu_ps(out.as_mut_ptr().add(16 * vector), *sum) };
-            }
-        }
-    }
-
-    macro_rules! float_tiles {
-        ($($name:ident: $vectors:literal),*) => { $(
-            /// # Safety
-            /// As [`float_tile_of`].
-            #[target_feature(enable = "avx512f")]
-            pub(super) unsafe fn $name<const R: usize>(
-                rows: &[&[f32]],
-                panel: &[f32],
-                tile: &mut FloatTile,
-            ) {
-                // SAFETY: by the caller's word.
-                unsafe { float_tile_of::<R, $vectors>(rows, panel, tile) }
-            }
-        )* };
-    }
-    float_tiles!(float_tile_1: 1, float_tile_2: 2, float_tile_3: 3, float_tile_4: 4);
-
-    /// The plain tile, compiled for wider vectors.
-    ///
-    /// # Safety
-    /// The CPU has AVX2 and FMA.
-    #[target_feature(enable = "avx2,fma")]
-    pub(super) unsafe fn float_tile_avx2(
-        rows: &[&[f32]],
-        panel: &[f32],
-        width: usize,
-        tile: &mut FloatTile,
-    ) {
-        super::float_tile_plain::<crate::isa::Fused>(rows, panel, width, tile);
     }
 }
