@@ -6,12 +6,14 @@
 mod error;
 mod recognizer;
 mod tokenizer;
+mod words;
 
 pub use error::{LoadError, SpeechError};
 pub use recognizer::{
     CrossAttention, DecodeOptions, Hypothesis, Recognize, SAMPLE_RATE, SAMPLES_PER_FRAME,
 };
 pub use tokenizer::{MAX_TOKEN_BYTES, MAX_VOCABULARY, Piece, TextStream, Tokenizer, TokenizerError};
+pub use words::{Word, WordsError, align_words};
 
 /// Samples that one segment may hold: 15 s, which bounds the memory of every stage behind.
 pub const MAX_SEGMENT_SAMPLES: usize = 15 * SAMPLE_RATE as usize;
