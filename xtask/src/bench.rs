@@ -1,27 +1,50 @@
 //! `cargo xtask bench`: what the benches need, then the benches.
+//!
+//! The models come as everywhere else. Recordings, and the engine that Earnest is compared
+//! with, are the benches' own affair: their `prepare` fetches them, pinned, without root.
 
 use anyhow::Result;
 
 use crate::models::{self, Which};
 use crate::setup::{self, Mode};
-use crate::shell::Program;
+use crate::shell::{self, Program};
 
-/// Set up recordings and models, then run a bench in the release profile.
+/// Set up recordings, models and rivals, then run a bench in the release profile.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// What to measure and how, handed to the benches as it is; `--help` lists it.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    /// What to measure and how, handed to the benches as it is; `help` lists it.
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        default_value = "help"
+    )]
     arguments: Vec<String>,
 }
 
-/// Installs, fetches, and hands over.
+/// Verbs of the benches that measure nothing, and so need nothing.
+const SAYS_ONLY: &[&str] = &["help", "--help", "-h", "--version", "prepare"];
+
+/// Builds, installs, fetches, and hands over.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let models = models::directory()?;
-    setup::install(setup::BENCH, Mode::Act)?;
-    models::fetch(Which::All, &models, Mode::Act)?;
+    // The command under test stands beside the benches' own program. The features are those of
+    // the whole workspace, as wherever it is built.
     Program::cargo()
-        .args(["run", "--release", "--package", "earnest-benches", "--"])
-        .args(options.arguments.iter().map(String::as_str))
-        .env(models::VARIABLE, models.to_string_lossy())
-        .run()
+        .args(["build", "--release", "--workspace"])
+        .args(["--bin", "earnest", "--bin", "earnest-benches"])
+        .run()?;
+    let models = models::directory()?;
+    let benches = || {
+        let program = shell::target_directory().join("release/earnest-benches");
+        Program::new(program.to_string_lossy()).env(models::VARIABLE, models.to_string_lossy())
+    };
+    let arguments = || options.arguments.iter().map(String::as_str);
+    if !arguments()
+        .next()
+        .is_some_and(|verb| SAYS_ONLY.contains(&verb))
+    {
+        setup::install(&[setup::NPM, setup::PIP], Mode::Act)?;
+        models::fetch(Which::All, &models, Mode::Act)?;
+        benches().arg("prepare").run()?;
+    }
+    benches().args(arguments()).run()
 }

@@ -98,7 +98,9 @@ fn fetch(demo: &Demo) -> Result<()> {
 
 fn build(demo: &Demo) -> Result<()> {
     demo.mode
-        .run(&Program::cargo().args(["build", "--package", "earnest-cli"]))
+        // The features of the whole workspace, as the tests build it, so that neither builds
+        // what the other has built already.
+        .run(&Program::cargo().args(["build", "--workspace", "--bin", "earnest"]))
 }
 
 fn transcribe(demo: &Demo) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Everything a person runs on this repository, as a ladder of verbs.
 //!
 //! Each verb stands on the ones before it: `demo` and `test` fetch the models that they need,
-//! `bench` also fetches the recordings. The doc comments below are the help that
+//! `bench` also fetches recordings and the engine to compare with. The doc comments below are the help that
 //! `cargo xtask --help` prints. This crate stays light, so that the first word of it is quick
 //! to build: whatever is heavy, it runs as a cargo process of its own.
 
@@ -18,7 +18,8 @@ mod shell;
 mod test;
 mod words;
 
-use anyhow::Result;
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// Build, run, test and measure Earnest.
@@ -46,13 +47,21 @@ enum Verb {
     Cross(cross::Options),
 }
 
-fn main() -> Result<()> {
-    match Arguments::parse().verb {
+fn main() -> ExitCode {
+    let result = match Arguments::parse().verb {
         Verb::Demo(options) => demo::run(&options),
         Verb::Test(options) => test::run(&options),
         Verb::Models(options) => models::run(&options),
         Verb::Bench(options) => bench::run(&options),
         Verb::Fuzz(options) => fuzz::run(&options),
         Verb::Cross(options) => cross::run(&options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The chain of reasons on one line; a backtrace of this program helps nobody.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

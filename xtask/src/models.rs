@@ -172,17 +172,6 @@ fn add(
 impl Download {
     fn run(&self, mode: Mode) -> Result<()> {
         let Self { source, files } = self;
-        eprintln!(
-            "  {} {}: {:.0} MB for {}",
-            source.name(),
-            source.version(),
-            source.size() as f64 / 1e6,
-            files
-                .iter()
-                .map(|(file, _)| file.name())
-                .collect::<Vec<_>>()
-                .join(", ")
-        );
         // Two cards may share a file of the archive; it comes out once.
         let mut distinct: Vec<&CardFile> = Vec::new();
         for (file, _) in files {
@@ -190,6 +179,14 @@ impl Download {
                 distinct.push(file);
             }
         }
+        let names: Vec<&str> = distinct.iter().map(|file| file.name()).collect();
+        eprintln!(
+            "  {} {}: {:.1} MB for {}",
+            source.name(),
+            source.version(),
+            source.size() as f64 / 1e6,
+            names.join(", ")
+        );
         let contents = fetch::files(source, &distinct, mode)?;
         for (member, bytes) in distinct.iter().zip(&contents) {
             for (file, home) in files

@@ -8,23 +8,20 @@ use crate::shell::{self, Program};
 const CARGO_DENY: &str = "0.20.2";
 
 /// Seconds that the advisory database may take to come. It is a git repository that a machine
-/// behind a registry mirror cannot reach, and waiting longer than this helps nobody.
+/// behind a registry mirror cannot reach, and a check that hangs is worse than one left out.
 const ADVISORIES_SECONDS: &str = "60";
 
 /// Checks licences, sources and bans, and the advisories where their database can be had.
 pub(crate) fn check() -> Result<()> {
     let deny = shell::cargo_tool("cargo-deny", CARGO_DENY)?;
     deny.clone()
-        .args(["--workspace", "--all-features", "check"])
-        .args(["bans", "licenses", "sources"])
+        .args(["check", "bans", "licenses", "sources"])
         .run()?;
     if !advisories_are_here(&deny) {
         eprintln!("the advisory database cannot be reached from here: advisories are not checked");
         return Ok(());
     }
-    deny.args(["--workspace", "--all-features", "check"])
-        .args(["--disable-fetch", "advisories"])
-        .run()
+    deny.args(["check", "advisories"]).run()
 }
 
 /// Fetches the advisory database within its time.

@@ -69,22 +69,6 @@ pub(crate) const PIP: Need = Need {
     presence: Presence::Succeeds(&["python3", "-m", "pip", "--version"]),
 };
 
-/// What the benches need beside the models: a new one is a line here.
-pub(crate) const BENCH: &[Need] = &[
-    data(
-        "asterisk-core-sounds-en-wav",
-        "229 recorded prompts of one speaker, for accuracy and speed",
-    ),
-    data(
-        "asterisk-core-sounds-en",
-        "what is said in those prompts, word for word",
-    ),
-    data(
-        "pocketsphinx-testdata",
-        "five clips of a LibriVox reader with their transcript",
-    ),
-];
-
 /// What `cargo xtask cross` needs: a linker and a machine for aarch64.
 pub(crate) const CROSS: &[Need] = &[
     Need {
@@ -224,7 +208,7 @@ mod tests {
 
     #[test]
     fn every_need_says_why() {
-        for need in [&[C_COMPILER, NPM, PIP], BENCH, CROSS].concat() {
+        for need in [&[C_COMPILER, NPM, PIP], CROSS].concat() {
             assert!(!need.why.is_empty(), "{}", need.package);
         }
     }
