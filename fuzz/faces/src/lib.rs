@@ -1,0 +1,16 @@
+//! What the fuzz targets do with their bytes, without a fuzzer.
+//!
+//! One function for each parser of hostile bytes. Each takes any bytes, returns on any, and
+//! panics exactly when a promise of the parser is broken. `fuzz/fuzz_targets` hands them to
+//! libFuzzer; `tests/tests/fuzz_corpora.rs` replays the committed corpora through them, on
+//! the pinned compiler and without a fuzzer.
+//!
+//! ```
+//! earnest_fuzz_faces::card(b"no card");
+//! ```
+
+mod card;
+mod package;
+
+pub use card::card;
+pub use package::package;
