@@ -13,9 +13,15 @@ pub(crate) enum Level {
     /// AVX2 and FMA: `vpmaddwd` on widened bytes.
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// AVX2 with VNNI: `vpdpbusd` on 32 bytes.
+    #[cfg(target_arch = "x86_64")]
+    AvxVnni,
     /// AVX-512 with VNNI: `vpdpbusd` on 64 bytes.
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni,
+    /// NEON, which every aarch64 has: `smull` and `sadalp` on 8 bytes.
+    #[cfg(target_arch = "aarch64")]
+    Neon,
     /// NEON with the dot product: `sdot` on 16 bytes.
     #[cfg(target_arch = "aarch64")]
     NeonDot,
@@ -46,6 +52,9 @@ impl Isa {
             if avx2 {
                 found.push(Isa(Level::Avx2));
             }
+            if avx2 && is_x86_feature_detected!("avxvnni") {
+                found.push(Isa(Level::AvxVnni));
+            }
             if avx2
                 && is_x86_feature_detected!("avx512f")
                 && is_x86_feature_detected!("avx512bw")
@@ -57,8 +66,13 @@ impl Isa {
             }
         }
         #[cfg(target_arch = "aarch64")]
-        if std::arch::is_aarch64_feature_detected!("dotprod") {
-            found.push(Isa(Level::NeonDot));
+        {
+            if std::arch::is_aarch64_feature_detected!("neon") {
+                found.push(Isa(Level::Neon));
+                if std::arch::is_aarch64_feature_detected!("dotprod") {
+                    found.push(Isa(Level::NeonDot));
+                }
+            }
         }
         found
     }
@@ -70,7 +84,11 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
+            Level::AvxVnni => "avx-vnni",
+            #[cfg(target_arch = "x86_64")]
             Level::Avx512Vnni => "avx512-vnni",
+            #[cfg(target_arch = "aarch64")]
+            Level::Neon => "neon",
             #[cfg(target_arch = "aarch64")]
             Level::NeonDot => "neon-dotprod",
         }
@@ -129,7 +147,7 @@ macro_rules! vectorized {
                     unsafe { wide($($argument),*) }
                 }
                 #[cfg(target_arch = "x86_64")]
-                $crate::isa::Level::Avx2 => {
+                $crate::isa::Level::Avx2 | $crate::isa::Level::AvxVnni => {
                     #[target_feature(enable = "avx2,fma")]
                     #[allow(clippy::too_many_arguments)]
                     fn narrow($($argument: $type),*) $(-> $result)? {
@@ -140,7 +158,9 @@ macro_rules! vectorized {
                 }
                 // Fused multiply-add is part of every aarch64.
                 #[cfg(target_arch = "aarch64")]
-                $crate::isa::Level::NeonDot => $body::<$crate::isa::Fused>($($argument),*),
+                $crate::isa::Level::Neon | $crate::isa::Level::NeonDot => {
+                    $body::<$crate::isa::Fused>($($argument),*)
+                }
                 $crate::isa::Level::Portable => $body::<$crate::isa::Separate>($($argument),*),
             }
         }

@@ -4,10 +4,12 @@
 //! `[group][column][4]` bytes, which is what the dot-product instructions take; f32 panels
 //! are `[depth][width]`.
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use crate::isa::{Isa, Level, Rounding};
+use crate::isa::{Isa, Level};
 
 /// Columns of an integer panel, and of an f32 panel of [`crate::Matrix`].
 pub(crate) const PANEL: usize = 32;
@@ -25,6 +27,7 @@ pub(crate) type IntegerTile = [[i32; PANEL]; TILE_ROWS];
 pub(crate) type FloatTile = [[f32; TILE_COLUMNS]; TILE_ROWS];
 
 /// Calls `$function::<R>` with `R` the number of rows, 1 to 12.
+#[cfg(target_arch = "x86_64")]
 macro_rules! by_rows {
     ($rows:expr, $function:ident, ($($argument:expr),*)) => {
         match $rows.len() {
@@ -52,7 +55,9 @@ macro_rules! by_rows {
 /// When a row is not as deep as the panel, or there are none or more than [`TILE_ROWS`].
 pub(crate) fn integer_tile(isa: Isa, rows: &[&[i8]], panel: &[u8], tile: &mut IntegerTile) {
     let depth = panel.len() / PANEL;
-    assert!(depth.is_multiple_of(4) && rows.iter().all(|row| row.len() == depth));
+    assert!(depth.is_multiple_of(4) && panel.len() == depth * PANEL);
+    assert!((1..=TILE_ROWS).contains(&rows.len()));
+    assert!(rows.iter().all(|row| row.len() == depth));
     match isa.level() {
         #[cfg(target_arch = "x86_64")]
         Level::Avx512Vnni => {
@@ -60,23 +65,43 @@ pub(crate) fn integer_tile(isa: Isa, rows: &[&[i8]], panel: &[u8], tile: &mut In
             // SAFETY: the level proves the features; depths were checked above.
             unsafe { by_rows!(rows, kernel, (rows, panel, tile)) }
         }
-        _ => by_rows!(rows, integer_tile_plain, (rows, panel, tile)),
+        #[cfg(target_arch = "x86_64")]
+        Level::AvxVnni => {
+            // SAFETY: as above.
+            unsafe { x86::integer_tile_avx_vnni(rows, panel, tile) }
+        }
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => {
+            // SAFETY: as above.
+            unsafe { x86::integer_tile_avx2(rows, panel, tile) }
+        }
+        #[cfg(target_arch = "aarch64")]
+        Level::NeonDot => {
+            // SAFETY: as above.
+            unsafe { aarch64::integer_tile_dot(rows, panel, tile) }
+        }
+        #[cfg(target_arch = "aarch64")]
+        Level::Neon => {
+            // SAFETY: as above.
+            unsafe { aarch64::integer_tile(rows, panel, tile) }
+        }
+        Level::Portable => integer_tile_plain(rows, panel, tile),
     }
 }
 
-/// Whether the integer kernels of `isa` take their weights as signed bytes: `sdot` multiplies
-/// signed by signed, `vpdpbusd` unsigned by signed.
+/// Whether the integer kernels of `isa` take their weights as signed bytes: `sdot` and `smull`
+/// multiply signed by signed, `vpdpbusd` unsigned by signed.
 pub(crate) fn weights_are_signed(isa: Isa) -> bool {
     match isa.level() {
         #[cfg(target_arch = "aarch64")]
-        Level::NeonDot => true,
+        Level::Neon | Level::NeonDot => true,
         _ => false,
     }
 }
 
 /// The reference: what every other integer kernel must equal.
-fn integer_tile_plain<const R: usize>(rows: &[&[i8]], panel: &[u8], tile: &mut IntegerTile) {
-    for (row, sums) in rows.iter().zip(tile.iter_mut()).take(R) {
+fn integer_tile_plain(rows: &[&[i8]], panel: &[u8], tile: &mut IntegerTile) {
+    for (row, sums) in rows.iter().zip(tile.iter_mut()) {
         let mut accumulated = [0_i32; PANEL];
         for (group, activations) in panel.chunks_exact(PANEL * 4).zip(row.chunks_exact(4)) {
             for (sum, weights) in accumulated.iter_mut().zip(group.chunks_exact(4)) {
@@ -103,8 +128,9 @@ pub(crate) fn float_tile(
     tile: &mut FloatTile,
 ) {
     let depth = panel.len() / width;
+    assert!(matches!(width, 16 | 32 | 48 | 64) && panel.len() == depth * width);
     assert!(rows.iter().all(|row| row.len() == depth));
-    assert!(rows.len() <= rows_of_float_tile(width));
+    assert!((1..=rows_of_float_tile(width)).contains(&rows.len()));
     match isa.level() {
         #[cfg(target_arch = "x86_64")]
         Level::Avx512Vnni => {
@@ -121,13 +147,16 @@ pub(crate) fn float_tile(
             }
         }
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => {
-            // SAFETY: the level proves the features.
+        Level::Avx2 | Level::AvxVnni => {
+            // SAFETY: as above.
             unsafe { x86::float_tile_avx2(rows, panel, width, tile) }
         }
         #[cfg(target_arch = "aarch64")]
-        Level::NeonDot => float_tile_plain::<crate::isa::Fused>(rows, panel, width, tile),
-        Level::Portable => float_tile_plain::<crate::isa::Separate>(rows, panel, width, tile),
+        Level::Neon | Level::NeonDot => {
+            // SAFETY: as above.
+            unsafe { aarch64::float_tile(rows, panel, width, tile) }
+        }
+        Level::Portable => float_tile_plain(rows, panel, width, tile),
     }
 }
 
@@ -141,22 +170,19 @@ pub(crate) fn rows_of_float_tile(width: usize) -> usize {
 }
 
 /// The reference: what every other f32 kernel must be close to.
-#[inline(always)]
-fn float_tile_plain<R: Rounding>(
-    rows: &[&[f32]],
-    panel: &[f32],
-    width: usize,
-    tile: &mut FloatTile,
-) {
+fn float_tile_plain(rows: &[&[f32]], panel: &[f32], width: usize, tile: &mut FloatTile) {
     for (row, sums) in rows.iter().zip(tile.iter_mut()) {
         for first in (0..width).step_by(16) {
             let mut accumulated = [0.0_f32; 16];
             for (values, &factor) in panel.chunks_exact(width).zip(*row) {
                 for (sum, &value) in accumulated.iter_mut().zip(&values[first..first + 16]) {
-                    *sum = R::multiply_add(factor, value, *sum);
+                    *sum += factor * value;
                 }
             }
             sums[first..first + 16].copy_from_slice(&accumulated);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

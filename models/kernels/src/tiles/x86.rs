@@ -1,8 +1,13 @@
-//! Tiles for x86-64: AVX2 and AVX-512.
+//! Tiles for x86-64 with AVX-512: 24 accumulators of 512 bits stand in registers, the factor of
+//! a row comes from memory, spread over the lanes.
 
 use std::arch::x86_64::*;
 
 use super::{FloatTile, IntegerTile, PANEL};
+
+mod avx2;
+
+pub(super) use avx2::{float_tile_avx2, integer_tile_avx_vnni, integer_tile_avx2};
 
 /// Accumulators for the columns of a panel.
 const VECTORS: usize = PANEL / 16;
@@ -36,11 +41,11 @@ pub(super) unsafe fn integer_tile_vnni<const R: usize>(
         unsafe { one_group(&rows, panel, group, &mut sums[0]) };
         group += 1;
     }
-    for (row, out) in tile.iter_mut().enumerate().take(R) {
-        for vector in 0..VECTORS {
-            let total = _mm512_add_epi32(sums[0][row][vector], sums[1][row][vector]);
-            // SAFETY: a row of the tile has room for `VECTORS` vectors.
-            unsafe { _mm512_storeu_si512(out.as_mut_ptr().add(16 * vector).cast(), total) };
+    for ((first, second), out) in sums[0].iter().zip(&sums[1]).zip(tile) {
+        for ((first, second), out) in first.iter().zip(second).zip(out.chunks_exact_mut(16)) {
+            let total = _mm512_add_epi32(*first, *second);
+            // SAFETY: a chunk has room for one vector.
+            unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), total) };
         }
     }
 }
@@ -120,17 +125,3 @@ macro_rules! float_tiles {
     )* };
 }
 float_tiles!(float_tile_1: 1, float_tile_2: 2, float_tile_3: 3, float_tile_4: 4);
-
-/// The plain tile, compiled for wider vectors.
-///
-/// # Safety
-/// The CPU has AVX2 and FMA.
-#[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn float_tile_avx2(
-    rows: &[&[f32]],
-    panel: &[f32],
-    width: usize,
-    tile: &mut FloatTile,
-) {
-    super::float_tile_plain::<crate::isa::Fused>(rows, panel, width, tile);
-}

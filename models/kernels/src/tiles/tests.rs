@@ -1,0 +1,168 @@
+//! Every kernel that this CPU runs against the plain one.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Fewer cases where every instruction is emulated.
+pub(super) const CASES: u32 = if cfg!(target_arch = "aarch64") {
+    48
+} else {
+    256
+};
+
+/// What a tile holds before a kernel writes it: no kernel may rely on zeros.
+const STALE: i32 = 0x5A5A_5A5A;
+
+/// The definition, in wide integers and without the layout of the kernels' loops.
+fn expected_sum(row: &[i8], panel: &[u8], column: usize, signed: bool) -> i64 {
+    row.iter()
+        .enumerate()
+        .map(|(k, &activation)| {
+            let byte = panel[(k / 4 * PANEL + column) * 4 + k % 4];
+            let weight = if signed {
+                i64::from(byte as i8)
+            } else {
+                i64::from(byte)
+            };
+            weight * i64::from(activation)
+        })
+        .sum()
+}
+
+fn check_integers(isa: Isa, rows: &[Vec<i8>], panel: &[u8]) {
+    let slices: Vec<&[i8]> = rows.iter().map(Vec::as_slice).collect();
+    let mut tile = [[STALE; PANEL]; TILE_ROWS];
+    integer_tile(isa, &slices, panel, &mut tile);
+    for (row, sums) in rows.iter().zip(&tile) {
+        for (column, &sum) in sums.iter().enumerate() {
+            let expected = expected_sum(row, panel, column, weights_are_signed(isa));
+            assert_eq!(
+                i64::from(sum),
+                expected,
+                "{}, {} rows, depth {}, column {column}",
+                isa.name(),
+                rows.len(),
+                row.len()
+            );
+        }
+    }
+    for sums in &tile[rows.len()..] {
+        assert_eq!(sums, &[STALE; PANEL], "{} wrote past its rows", isa.name());
+    }
+}
+
+/// Rows of one depth, and a panel as deep.
+fn integers() -> impl Strategy<Value = (Vec<Vec<i8>>, Vec<u8>)> {
+    (1..=TILE_ROWS, 0_usize..80).prop_flat_map(|(rows, groups)| {
+        let row = prop::collection::vec(any::<i8>(), 4 * groups);
+        let panel = prop::collection::vec(any::<u8>(), 4 * groups * PANEL);
+        (prop::collection::vec(row, rows), panel)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(CASES))]
+
+    #[test]
+    fn integer_tiles_equal_the_definition((rows, panel) in integers()) {
+        for isa in Isa::available() {
+            check_integers(isa, &rows, &panel);
+        }
+    }
+
+    #[test]
+    fn float_tiles_are_within_rounding_of_the_definition(
+        (rows, width) in prop::sample::select(vec![16_usize, 32, 48, 64])
+            .prop_flat_map(|width| (1..=rows_of_float_tile(width), Just(width))),
+        depth in 0_usize..140,
+        seed in any::<u64>(),
+    ) {
+        for isa in Isa::available() {
+            check_floats(isa, rows, depth, width, seed);
+        }
+    }
+}
+
+#[test]
+fn integer_tiles_hold_at_every_row_count_and_at_the_extremes_of_bytes() {
+    // A depth past what the AVX2 kernel widens at a time, and not a multiple of sixteen.
+    for depth in [4, 12, 16, 20, 1028, 2304] {
+        for rows in 1..=TILE_ROWS {
+            for (activation, weight) in [(-128, 255), (127, 255), (-128, 128), (127, 127)] {
+                let rows = vec![vec![activation; depth]; rows];
+                let panel = vec![weight; depth * PANEL];
+                for isa in Isa::available() {
+                    check_integers(isa, &rows, &panel);
+                }
+            }
+        }
+    }
+}
+
+/// Numbers without a pattern, in -1..1, from a generator of its own so that every CPU sees the
+/// same.
+fn noise(seed: u64) -> impl FnMut() -> f32 {
+    let mut state = seed | 1;
+    move || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / 8_388_608.0 - 1.0
+    }
+}
+
+fn check_floats(isa: Isa, rows: usize, depth: usize, width: usize, seed: u64) {
+    let mut next = noise(seed);
+    let rows: Vec<Vec<f32>> = (0..rows)
+        .map(|_| (0..depth).map(|_| next()).collect())
+        .collect();
+    let panel: Vec<f32> = (0..depth * width).map(|_| next()).collect();
+    let slices: Vec<&[f32]> = rows.iter().map(Vec::as_slice).collect();
+    let mut tile = [[f32::NAN; TILE_COLUMNS]; TILE_ROWS];
+    float_tile(isa, &slices, &panel, width, &mut tile);
+    for (row, sums) in rows.iter().zip(&tile) {
+        for column in 0..width {
+            let terms = row
+                .iter()
+                .enumerate()
+                .map(|(k, &x)| f64::from(x) * f64::from(panel[k * width + column]));
+            let (expected, magnitude) = terms.fold((0.0, 0.0), |(sum, size), term| {
+                (sum + term, size + term.abs())
+            });
+            // Each of `depth` roundings is at most half a unit of a partial sum.
+            let bound = f64::from(f32::EPSILON) * magnitude * (depth as f64).max(1.0);
+            let difference = (f64::from(sums[column]) - expected).abs();
+            assert!(
+                difference <= bound,
+                "{}, {} rows, depth {depth}, width {width}: {} is not {expected}",
+                isa.name(),
+                rows.len(),
+                sums[column]
+            );
+        }
+        assert!(
+            sums[width..].iter().all(|x| x.is_nan()),
+            "{} wrote past {width}",
+            isa.name()
+        );
+    }
+    for sums in &tile[rows.len()..] {
+        assert!(
+            sums.iter().all(|x| x.is_nan()),
+            "{} wrote past its rows",
+            isa.name()
+        );
+    }
+}
+
+#[test]
+fn float_tiles_hold_at_every_row_count_and_width() {
+    for width in [16, 32, 48, 64] {
+        for rows in 1..=rows_of_float_tile(width) {
+            for isa in Isa::available() {
+                check_floats(isa, rows, 127, width, 7);
+            }
+        }
+    }
+}
