@@ -9,6 +9,11 @@ use crate::isa::{Rounding, vectorized};
 /// Lanes that sums and extremes are kept in.
 const LANES: usize = 16;
 
+/// Adding 1.5 * 2^23 to a number of up to 22 bits rounds it to the nearest integer, ties to
+/// even, and leaves that integer in the low bits of the sum. A cast would not do: it checks
+/// each lane for what does not fit, one lane at a time.
+const ROUNDER: f32 = 12_582_912.0;
+
 /// e^x within two units in the last place for -87 <= x <= 88, clamped outside: Cody-Waite
 /// reduction and the degree-5 polynomial of Cephes' `expf`.
 #[inline(always)]
@@ -17,10 +22,9 @@ pub(crate) fn exp<R: Rounding>(x: f32) -> f32 {
     // ln 2 in two parts, the first exact in few bits, so that n * LN2_HIGH is exact.
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
-    // Adding and taking away 1.5 * 2^23 rounds to the nearest integer without a library call.
-    const ROUNDER: f32 = 12_582_912.0;
     let x = x.clamp(-87.336_54, 88.376_26);
-    let n = R::multiply_add(x, LOG2_E, ROUNDER) - ROUNDER;
+    let rounded = R::multiply_add(x, LOG2_E, ROUNDER);
+    let n = rounded - ROUNDER;
     let r = R::multiply_add(n, -LN2_HIGH, x);
     let r = R::multiply_add(n, -LN2_LOW, r);
     let p = R::multiply_add(1.987_569_1e-4, r, 1.398_2e-3);
@@ -29,11 +33,12 @@ pub(crate) fn exp<R: Rounding>(x: f32) -> f32 {
     let p = R::multiply_add(p, r, 1.666_666_5e-1);
     let p = R::multiply_add(p, r, 0.5);
     let p = R::multiply_add(p * r, r, r) + 1.0;
-    // 2^n by its exponent bits; n is within -126..=127 after the clamp.
-    p * f32::from_bits(((n as i32 + 127) as u32) << 23)
+    // 2^n by its exponent bits; n is within -126..=127 after the clamp, and the shift drops
+    // all of the rounder's own bits.
+    p * f32::from_bits((rounded.to_bits() << 23).wrapping_add(127 << 23))
 }
 
-/// The error function within one unit in the last place: N. Juffa's minimax polynomials, one
+/// The error function within two units in the last place: N. Juffa's minimax polynomials, one
 /// in x near zero, one for the exponent of the complement further out.
 #[inline(always)]
 fn erf<R: Rounding>(x: f32) -> f32 {
@@ -272,7 +277,10 @@ fn quantize_bytes_body<R: Rounding>(
         // Rounded to even before the zero point is added and the range cut, as ONNX's
         // QuantizeLinear does; then moved from 0..=255 to -128..=127.
         let rounded = (x / scale).round_ties_even() + zero_point;
-        *out = (rounded.clamp(0.0, 255.0) as i32 - 128) as i8;
+        // What is not a number becomes zero here: the first comparison is false.
+        let cut = if rounded > 0.0 { rounded } else { 0.0 };
+        let cut = if cut < 255.0 { cut } else { 255.0 };
+        *out = ((cut + ROUNDER).to_bits() as u8).wrapping_sub(128) as i8;
     }
 }
 
@@ -290,9 +298,10 @@ fn quantize_pairs_body<R: Rounding>(
     low: &mut [i8],
 ) {
     for ((high, low), &x) in high.iter_mut().zip(low.iter_mut()).zip(values) {
-        let whole = (x * inverse_scale)
-            .round_ties_even()
-            .clamp(-32_512.0, 32_512.0) as i32;
+        // Zero times an infinite inverse is not a number, and is zero.
+        let scaled = x * inverse_scale;
+        let scaled = if scaled.is_nan() { 0.0 } else { scaled };
+        let whole = (scaled.clamp(-32_512.0, 32_512.0) + ROUNDER).to_bits() as i32;
         // The low part balanced around zero, so that both fit a signed byte.
         let low_part = (whole << 24) >> 24;
         *low = low_part as i8;
@@ -319,3 +328,6 @@ vectorized! {
     /// The sum of signed bytes.
     pub(crate) fn sum_bytes(values: &[i8]) -> i32 = sum_bytes_body
 }
+
+#[cfg(test)]
+mod tests;

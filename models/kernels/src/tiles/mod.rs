@@ -184,5 +184,13 @@ fn float_tile_plain(rows: &[&[f32]], panel: &[f32], width: usize, tile: &mut Flo
     }
 }
 
+/// Cases of a property: fewer where every instruction is emulated.
+#[cfg(test)]
+pub(crate) const CASES: u32 = if cfg!(target_arch = "aarch64") {
+    48
+} else {
+    256
+};
+
 #[cfg(test)]
 mod tests;

@@ -4,13 +4,6 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Fewer cases where every instruction is emulated.
-pub(super) const CASES: u32 = if cfg!(target_arch = "aarch64") {
-    48
-} else {
-    256
-};
-
 /// What a tile holds before a kernel writes it: no kernel may rely on zeros.
 const STALE: i32 = 0x5A5A_5A5A;
 
