@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 type Face = fn(&[u8]);
 
 /// Every target and its face. A target is added here and in `fuzz/Cargo.toml`.
-const FACES: [(&str, Face); 2] = [
+const FACES: [(&str, Face); 3] = [
     ("card", earnest_fuzz_faces::card),
     ("package", earnest_fuzz_faces::package),
+    ("sound", earnest_fuzz_faces::sound),
 ];
 
 fn fuzz() -> PathBuf {

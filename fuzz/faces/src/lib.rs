@@ -11,6 +11,8 @@
 
 mod card;
 mod package;
+mod sound;
 
 pub use card::card;
 pub use package::package;
+pub use sound::sound;
