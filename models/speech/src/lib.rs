@@ -4,11 +4,13 @@
 //! reads it.
 
 mod error;
+mod moonshine;
 mod recognizer;
 mod tokenizer;
 mod words;
 
 pub use error::{LoadError, SpeechError};
+pub use moonshine::{Decoding, Encoded, EngineOptions, Recognizer, Step};
 pub use recognizer::{
     CrossAttention, DecodeOptions, Hypothesis, Recognize, SAMPLE_RATE, SAMPLES_PER_FRAME,
 };

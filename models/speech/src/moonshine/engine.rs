@@ -1,0 +1,269 @@
+//! The model, loaded: sound in, tokens out, one stage at a time or all at once.
+
+use std::sync::Arc;
+
+use earnest_kernels::{Isa, Pool, argmax, log_sum_exp};
+use earnest_package::{Model, Role};
+use tract_onnx::tract_core::internal::*;
+
+use super::causal::CausalState;
+use super::parts::{Decoder, Encoder};
+use super::plan::{self, Plan};
+use super::stage::{Context, floats};
+use super::onnx;
+use crate::tokenizer::Tokenizer;
+use crate::{
+    CrossAttention, DecodeOptions, Hypothesis, LoadError, MAX_SEGMENT_SAMPLES, Recognize,
+    SAMPLE_RATE, SpeechError,
+};
+
+/// The token that every text starts with, and the one that ends it.
+const START: i64 = 1;
+const END: u32 = 2;
+
+/// Tokens that a second of speech may have at most: the model's own cap, past which it only
+/// repeats itself.
+const TOKENS_A_SECOND: f64 = 6.5;
+
+/// The shortest sound that the three convolutions make a frame of: 127 samples, then 7 of
+/// those at steps of 64, then 3 of those at steps of 3.
+const FEWEST_SAMPLES: usize = 127 + 64 * (7 - 1 + 3 * (3 - 1));
+
+/// How to run a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EngineOptions {
+    /// Threads of one recogniser; at least one.
+    pub threads: usize,
+}
+
+impl Default for EngineOptions {
+    fn default() -> EngineOptions {
+        EngineOptions { threads: 1 }
+    }
+}
+
+/// A speech model, ready to run.
+pub struct Recognizer {
+    context: Arc<Context>,
+    encoder: Plan,
+    memory: Plan,
+    step: TypedSimpleState,
+    layers: usize,
+    heads: usize,
+    tokenizer: Tokenizer,
+}
+
+/// A segment as the encoder left it, with the memory that every step reads.
+#[derive(Debug, Clone)]
+pub struct Encoded {
+    memory: TVec<TValue>,
+    frames: usize,
+    most_tokens: usize,
+}
+
+/// One token read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// The token.
+    pub token: u32,
+    /// The natural logarithm of its probability.
+    pub logprob: f32,
+    /// Whether it is the one that ends the text.
+    pub end: bool,
+}
+
+/// A decoding under way.
+#[derive(Debug)]
+pub struct Decoding<'a> {
+    recognizer: &'a mut Recognizer,
+    encoded: &'a Encoded,
+    keep_attention: bool,
+    tokens: Vec<u32>,
+    logprobs: Vec<f32>,
+    ended: bool,
+    attention: Vec<f32>,
+}
+
+impl std::fmt::Debug for Recognizer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Recognizer({} layers, {})", self.layers, self.kernels())
+    }
+}
+
+impl Recognizer {
+    /// Takes the model's graphs apart and packs its weights for this CPU.
+    ///
+    /// # Errors
+    /// When a file is missing, or is not built as the models that this runtime knows.
+    pub fn load(model: &Model, options: &EngineOptions) -> Result<Recognizer, LoadError> {
+        let threads = options.threads.max(1);
+        let pool = Pool::new(threads)
+            .map_err(|error| LoadError::Threads { threads, reason: error.to_string() })?;
+        let context = Arc::new(Context::new(Isa::detect(), pool));
+        let tokenizer = Tokenizer::from_json(file(model, Role::Tokenizer, "tokenizer")?)
+            .map_err(|error| LoadError::Tokenizer(error.to_string()))?;
+        let encoder = {
+            let proto = onnx::parse("encoder", file(model, Role::Encoder, "encoder")?)?;
+            let graph = proto.graph.as_ref().ok_or_else(|| no_graph("encoder"))?;
+            let constants = onnx::constants(graph);
+            let parts = Encoder::read(graph, &constants)?;
+            plan::encoder(&context, &parts).map_err(|error| prepare("encoder", &error))?
+        };
+        let proto = onnx::parse("decoder", file(model, Role::Decoder, "decoder")?)?;
+        let graph = proto.graph.as_ref().ok_or_else(|| no_graph("decoder"))?;
+        let constants = onnx::constants(graph);
+        let parts = Decoder::read(graph, &constants)?;
+        let refuse = |error| prepare("decoder", &error);
+        let heads = plan::cross_heads(&parts).map_err(refuse)?;
+        let memory = plan::memory(&context, &parts).map_err(refuse)?;
+        let step = plan::step(&context, &parts).map_err(refuse)?.spawn().map_err(refuse)?;
+        Ok(Recognizer {
+            context,
+            encoder,
+            memory,
+            step,
+            layers: parts.layers.len(),
+            heads: heads.count,
+            tokenizer,
+        })
+    }
+
+    /// The instructions and the threads that the kernels run with, for logs and benches.
+    pub fn kernels(&self) -> String {
+        format!("{}, {} threads", self.context.isa.name(), self.context.pool.threads())
+    }
+
+    /// Turns tokens into text.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// Runs the encoder over a segment of 16 kHz mono sound. Sound too short for a frame is
+    /// padded with silence.
+    ///
+    /// # Errors
+    /// When the segment is longer than [`MAX_SEGMENT_SAMPLES`], or a sample is not finite.
+    pub fn encode(&mut self, pcm: &[f32]) -> Result<Encoded, SpeechError> {
+        if pcm.len() > MAX_SEGMENT_SAMPLES {
+            let found = pcm.len();
+            return Err(SpeechError::SegmentTooLong { found, limit: MAX_SEGMENT_SAMPLES });
+        }
+        if let Some(position) = pcm.iter().position(|sample| !sample.is_finite()) {
+            return Err(SpeechError::NotFinite { position });
+        }
+        self.encode_checked(pcm).map_err(|error| runtime("encoder", &error))
+    }
+
+    fn encode_checked(&mut self, pcm: &[f32]) -> TractResult<Encoded> {
+        let samples = pcm.len().max(FEWEST_SAMPLES);
+        let mut sound = Tensor::zero::<f32>(&[1, samples])?;
+        sound.try_as_plain_ram_mut()?.as_slice_mut::<f32>()?[..pcm.len()].copy_from_slice(pcm);
+        let frames = self.encoder.run(tvec!(sound.into_tvalue()))?;
+        let count = frames[0].shape()[1];
+        let memory = self.memory.run(frames)?;
+        let seconds = samples as f64 / f64::from(SAMPLE_RATE);
+        Ok(Encoded { memory, frames: count, most_tokens: (seconds * TOKENS_A_SECOND) as usize })
+    }
+
+    /// Begins to read a segment.
+    pub fn start<'a>(&'a mut self, encoded: &'a Encoded, options: &DecodeOptions) -> Decoding<'a> {
+        for state in self.step.op_states.iter_mut().flatten() {
+            if let Some(state) = state.downcast_mut::<CausalState>() {
+                state.clear();
+            }
+        }
+        Decoding {
+            recognizer: self,
+            encoded,
+            keep_attention: options.cross_attention,
+            tokens: Vec::new(),
+            logprobs: Vec::new(),
+            ended: false,
+            attention: Vec::new(),
+        }
+    }
+}
+
+impl Decoding<'_> {
+    /// Reads the next token; `None` when the text has ended or the cap is reached.
+    ///
+    /// # Errors
+    /// When tract fails, which is a fault of this program or of the machine.
+    pub fn step(&mut self) -> Result<Option<Step>, SpeechError> {
+        if self.ended || self.tokens.len() >= self.encoded.most_tokens {
+            return Ok(None);
+        }
+        self.read().map(Some).map_err(|error| runtime("decoder", &error))
+    }
+
+    fn read(&mut self) -> TractResult<Step> {
+        let last = self.tokens.last().map_or(START, |&token| i64::from(token));
+        let mut inputs = tvec!(Tensor::from_shape(&[1, 1], &[last])?.into_tvalue());
+        inputs.extend(self.encoded.memory.iter().cloned());
+        let outputs = self.recognizer.step.run(inputs)?;
+        let isa = self.recognizer.context.isa;
+        let logits = floats(&outputs[0])?;
+        let token = argmax(isa, logits).with_context(|| "no logit is a number")?;
+        let logprob = logits[token] - log_sum_exp(isa, logits);
+        if self.keep_attention {
+            for weights in &outputs[1..] {
+                self.attention.extend_from_slice(floats(weights)?);
+            }
+        }
+        let token = u32::try_from(token).with_context(|| "more tokens than a u32 counts")?;
+        self.logprobs.push(logprob);
+        self.ended = token == END;
+        if !self.ended {
+            self.tokens.push(token);
+        }
+        Ok(Step { token, logprob, end: self.ended })
+    }
+
+    /// What was read so far.
+    pub fn finish(self) -> Hypothesis {
+        let cross_attention = self.keep_attention.then(|| CrossAttention {
+            heads: self.recognizer.layers * self.recognizer.heads,
+            tokens: self.logprobs.len(),
+            frames: self.encoded.frames,
+            weights: self.attention,
+        });
+        Hypothesis {
+            tokens: self.tokens,
+            logprobs: self.logprobs,
+            ended: self.ended,
+            cross_attention,
+        }
+    }
+}
+
+impl Recognize for Recognizer {
+    fn recognize(
+        &mut self,
+        pcm: &[f32],
+        options: &DecodeOptions,
+    ) -> Result<Hypothesis, SpeechError> {
+        let encoded = self.encode(pcm)?;
+        let mut decoding = self.start(&encoded, options);
+        while decoding.step()?.is_some() {}
+        Ok(decoding.finish())
+    }
+}
+
+fn file<'a>(model: &'a Model, role: Role, name: &'static str) -> Result<&'a [u8], LoadError> {
+    model.file(role).ok_or_else(|| LoadError::MissingFile {
+        model: model.card().name().to_owned(),
+        role: name,
+    })
+}
+
+fn no_graph(what: &'static str) -> LoadError {
+    LoadError::NotOnnx { what, reason: "it holds no graph".to_owned() }
+}
+
+fn prepare(what: &'static str, error: &TractError) -> LoadError {
+    LoadError::Prepare { what, reason: format!("{error:#}") }
+}
+
+fn runtime(stage: &'static str, error: &TractError) -> SpeechError {
+    SpeechError::Runtime { stage, reason: format!("{error:#}") }
+}
