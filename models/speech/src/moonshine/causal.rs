@@ -41,7 +41,10 @@ impl EvalOp for AttendNext {
 
     fn state(&self, _: &EvalContext<'_>) -> TractResult<Option<Box<dyn OpState>>> {
         let cache = CausalCache::new(self.0.heads);
-        Ok(Some(Box::new(CausalState { causal: Arc::clone(&self.0), cache })))
+        Ok(Some(Box::new(CausalState {
+            causal: Arc::clone(&self.0),
+            cache,
+        })))
     }
 }
 
@@ -75,7 +78,11 @@ impl OpState for CausalState {
         inputs: TVec<TValue>,
     ) -> TractResult<TVec<TValue>> {
         let row = floats(&inputs[0])?;
-        let Causal { context, heads, rotary } = &*self.causal;
+        let Causal {
+            context,
+            heads,
+            rotary,
+        } = &*self.causal;
         let output = tensor(&[1, 1, heads.width()], |output| {
             attend_next(context.isa, row, rotary, &mut self.cache, output);
             Ok(())

@@ -2,28 +2,20 @@
 
 use std::sync::Arc;
 
-use earnest_kernels::{Isa, Pool, argmax, log_sum_exp};
-use earnest_package::{Model, Role};
+use earnest_kernels::{Heads, Isa, Pool, argmax, log_sum_exp};
+use earnest_package::{Kind, Model, Role, SpeechShape};
 use tract_onnx::tract_core::internal::*;
 
 use super::causal::CausalState;
+use super::onnx;
 use super::parts::{Decoder, Encoder};
 use super::plan::{self, Plan};
 use super::stage::{Context, floats};
-use super::onnx;
 use crate::tokenizer::Tokenizer;
 use crate::{
     CrossAttention, DecodeOptions, Hypothesis, LoadError, MAX_SEGMENT_SAMPLES, Recognize,
-    SAMPLE_RATE, SpeechError,
+    SAMPLE_RATE, SAMPLES_PER_FRAME, SpeechError,
 };
-
-/// The token that every text starts with, and the one that ends it.
-const START: i64 = 1;
-const END: u32 = 2;
-
-/// Tokens that a second of speech may have at most: the model's own cap, past which it only
-/// repeats itself.
-const TOKENS_A_SECOND: f64 = 6.5;
 
 /// The shortest sound that the three convolutions make a frame of: 127 samples, then 7 of
 /// those at steps of 64, then 3 of those at steps of 3.
@@ -48,8 +40,7 @@ pub struct Recognizer {
     encoder: Plan,
     memory: Plan,
     step: TypedSimpleState,
-    layers: usize,
-    heads: usize,
+    shape: SpeechShape,
     tokenizer: Tokenizer,
 }
 
@@ -86,7 +77,12 @@ pub struct Decoding<'a> {
 
 impl std::fmt::Debug for Recognizer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Recognizer({} layers, {})", self.layers, self.kernels())
+        write!(
+            formatter,
+            "Recognizer({:?}, {})",
+            self.shape,
+            self.kernels()
+        )
     }
 }
 
@@ -96,9 +92,12 @@ impl Recognizer {
     /// # Errors
     /// When a file is missing, or is not built as the models that this runtime knows.
     pub fn load(model: &Model, options: &EngineOptions) -> Result<Recognizer, LoadError> {
+        let shape = speech_shape(model)?;
         let threads = options.threads.max(1);
-        let pool = Pool::new(threads)
-            .map_err(|error| LoadError::Threads { threads, reason: error.to_string() })?;
+        let pool = Pool::new(threads).map_err(|error| LoadError::Threads {
+            threads,
+            reason: error.to_string(),
+        })?;
         let context = Arc::new(Context::new(Isa::detect(), pool));
         let tokenizer = Tokenizer::from_json(file(model, Role::Tokenizer, "tokenizer")?)
             .map_err(|error| LoadError::Tokenizer(error.to_string()))?;
@@ -115,22 +114,29 @@ impl Recognizer {
         let parts = Decoder::read(graph, &constants)?;
         let refuse = |error| prepare("decoder", &error);
         let heads = plan::cross_heads(&parts).map_err(refuse)?;
+        check_shape(&shape, &parts, heads)?;
         let memory = plan::memory(&context, &parts).map_err(refuse)?;
-        let step = plan::step(&context, &parts).map_err(refuse)?.spawn().map_err(refuse)?;
+        let step = plan::step(&context, &parts)
+            .map_err(refuse)?
+            .spawn()
+            .map_err(refuse)?;
         Ok(Recognizer {
             context,
             encoder,
             memory,
             step,
-            layers: parts.layers.len(),
-            heads: heads.count,
+            shape,
             tokenizer,
         })
     }
 
     /// The instructions and the threads that the kernels run with, for logs and benches.
     pub fn kernels(&self) -> String {
-        format!("{}, {} threads", self.context.isa.name(), self.context.pool.threads())
+        format!(
+            "{}, {} threads",
+            self.context.isa.name(),
+            self.context.pool.threads()
+        )
     }
 
     /// Turns tokens into text.
@@ -146,12 +152,16 @@ impl Recognizer {
     pub fn encode(&mut self, pcm: &[f32]) -> Result<Encoded, SpeechError> {
         if pcm.len() > MAX_SEGMENT_SAMPLES {
             let found = pcm.len();
-            return Err(SpeechError::SegmentTooLong { found, limit: MAX_SEGMENT_SAMPLES });
+            return Err(SpeechError::SegmentTooLong {
+                found,
+                limit: MAX_SEGMENT_SAMPLES,
+            });
         }
         if let Some(position) = pcm.iter().position(|sample| !sample.is_finite()) {
             return Err(SpeechError::NotFinite { position });
         }
-        self.encode_checked(pcm).map_err(|error| runtime("encoder", &error))
+        self.encode_checked(pcm)
+            .map_err(|error| runtime("encoder", &error))
     }
 
     fn encode_checked(&mut self, pcm: &[f32]) -> TractResult<Encoded> {
@@ -162,7 +172,12 @@ impl Recognizer {
         let count = frames[0].shape()[1];
         let memory = self.memory.run(frames)?;
         let seconds = samples as f64 / f64::from(SAMPLE_RATE);
-        Ok(Encoded { memory, frames: count, most_tokens: (seconds * TOKENS_A_SECOND) as usize })
+        let most_tokens = (seconds * f64::from(self.shape.max_tokens_per_second)) as usize;
+        Ok(Encoded {
+            memory,
+            frames: count,
+            most_tokens,
+        })
     }
 
     /// Begins to read a segment.
@@ -193,11 +208,18 @@ impl Decoding<'_> {
         if self.ended || self.tokens.len() >= self.encoded.most_tokens {
             return Ok(None);
         }
-        self.read().map(Some).map_err(|error| runtime("decoder", &error))
+        self.read()
+            .map(Some)
+            .map_err(|error| runtime("decoder", &error))
     }
 
     fn read(&mut self) -> TractResult<Step> {
-        let last = self.tokens.last().map_or(START, |&token| i64::from(token));
+        let last = self
+            .tokens
+            .last()
+            .copied()
+            .unwrap_or(self.recognizer.shape.start_token);
+        let last = i64::from(last);
         let mut inputs = tvec!(Tensor::from_shape(&[1, 1], &[last])?.into_tvalue());
         inputs.extend(self.encoded.memory.iter().cloned());
         let outputs = self.recognizer.step.run(inputs)?;
@@ -212,17 +234,21 @@ impl Decoding<'_> {
         }
         let token = u32::try_from(token).with_context(|| "more tokens than a u32 counts")?;
         self.logprobs.push(logprob);
-        self.ended = token == END;
+        self.ended = token == self.recognizer.shape.end_token;
         if !self.ended {
             self.tokens.push(token);
         }
-        Ok(Step { token, logprob, end: self.ended })
+        Ok(Step {
+            token,
+            logprob,
+            end: self.ended,
+        })
     }
 
     /// What was read so far.
     pub fn finish(self) -> Hypothesis {
         let cross_attention = self.keep_attention.then(|| CrossAttention {
-            heads: self.recognizer.layers * self.recognizer.heads,
+            heads: (self.recognizer.shape.layers * self.recognizer.shape.heads) as usize,
             tokens: self.logprobs.len(),
             frames: self.encoded.frames,
             weights: self.attention,
@@ -256,14 +282,69 @@ fn file<'a>(model: &'a Model, role: Role, name: &'static str) -> Result<&'a [u8]
     })
 }
 
+/// What the card says of the model's shape.
+fn speech_shape(model: &Model) -> Result<SpeechShape, LoadError> {
+    match model.card().kind() {
+        Kind::Speech(shape) => Ok(*shape),
+        Kind::Vad(_) => Err(LoadError::MissingFile {
+            model: model.card().name().to_owned(),
+            role: "speech",
+        }),
+    }
+}
+
+/// Requires that the graphs are of the shape that the card gives.
+fn check_shape(shape: &SpeechShape, parts: &Decoder<'_>, heads: Heads) -> Result<(), LoadError> {
+    let pairs = [
+        ("layers", shape.layers as usize, parts.layers.len()),
+        ("heads", shape.heads as usize, heads.count),
+        ("head_dimension", shape.head_dimension as usize, heads.size),
+        (
+            "vocabulary",
+            shape.vocabulary as usize,
+            parts.embedding.tokens,
+        ),
+        (
+            "samples_per_frame",
+            shape.samples_per_frame as usize,
+            SAMPLES_PER_FRAME,
+        ),
+        (
+            "sample_rate",
+            shape.sample_rate as usize,
+            SAMPLE_RATE as usize,
+        ),
+    ];
+    for (name, expected, found) in pairs {
+        if expected != found {
+            return Err(LoadError::UnexpectedGraph {
+                graph: "decoder",
+                node: format!("{name} of the card"),
+                expected: expected.to_string(),
+                found: found.to_string(),
+            });
+        }
+    }
+    Ok(())
+}
+
 fn no_graph(what: &'static str) -> LoadError {
-    LoadError::NotOnnx { what, reason: "it holds no graph".to_owned() }
+    LoadError::NotOnnx {
+        what,
+        reason: "it holds no graph".to_owned(),
+    }
 }
 
 fn prepare(what: &'static str, error: &TractError) -> LoadError {
-    LoadError::Prepare { what, reason: format!("{error:#}") }
+    LoadError::Prepare {
+        what,
+        reason: format!("{error:#}"),
+    }
 }
 
 fn runtime(stage: &'static str, error: &TractError) -> SpeechError {
-    SpeechError::Runtime { stage, reason: format!("{error:#}") }
+    SpeechError::Runtime {
+        stage,
+        reason: format!("{error:#}"),
+    }
 }

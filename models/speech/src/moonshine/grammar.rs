@@ -78,7 +78,13 @@ impl<'a> Graph<'a> {
         self.same(of_squares, centred)?;
         self.number(exponent, 2.0)?;
         let epsilon = self.float(epsilon)?;
-        Ok((input, Norm { weight: self.floats(weight)?.1, epsilon }))
+        Ok((
+            input,
+            Norm {
+                weight: self.floats(weight)?.1,
+                epsilon,
+            },
+        ))
     }
 
     /// A product, with a bias where one is added.
@@ -156,7 +162,11 @@ impl<'a> Graph<'a> {
         let (first, middle) = (self.integers(first)?, self.integers(middle)?);
         let (start, end) = (self.integers(start)?, self.integers(end)?);
         let halves = first == [0] && start == middle && end == [2 * middle[0]];
-        if halves { Ok(product) } else { Err(self.unexpected(value, "two halves", "other parts")) }
+        if halves {
+            Ok(product)
+        } else {
+            Err(self.unexpected(value, "two halves", "other parts"))
+        }
     }
 
     /// A convolution over time without padding.
@@ -185,7 +195,17 @@ impl<'a> Graph<'a> {
         let step = step.ok_or_else(|| self.unexpected(value, "a positive stride", "another"))?;
         let bias = bias.map(|bias| self.vector(bias, outputs)).transpose()?;
         let (scale, offset) = (self.float(scale)?, self.float(offset)?);
-        Ok(Convolution { input, weights, outputs, inputs, kernel, step, scale, offset, bias })
+        Ok(Convolution {
+            input,
+            weights,
+            outputs,
+            inputs,
+            kernel,
+            step,
+            scale,
+            offset,
+            bias,
+        })
     }
 
     /// Group normalisation with one group; gives its input, weight, bias and epsilon.
@@ -220,13 +240,20 @@ impl<'a> Graph<'a> {
         cached: bool,
     ) -> Result<Attention<'a>, LoadError> {
         let (scores, values) = self.weighted_sum(value)?;
-        let scores = if cached { self.inputs::<2>(scores, "Add")?[0] } else { scores };
+        let scores = if cached {
+            self.inputs::<2>(scores, "Add")?[0]
+        } else {
+            scores
+        };
         let [queries, keys] = self.inputs(scores, "MatMul")?;
         let [queries, _] = self.inputs(queries, "Mul")?;
         let [keys, _] = self.inputs(keys, "Mul")?;
         let keys = self.transposed(keys, &[0, 1, 3, 2])?;
-        let (keys, values) =
-            if cached { (self.after_past(keys)?, self.after_past(values)?) } else { (keys, values) };
+        let (keys, values) = if cached {
+            (self.after_past(keys)?, self.after_past(values)?)
+        } else {
+            (keys, values)
+        };
         let (query, query_heads, frequencies) = self.turned(queries)?;
         let (key, key_heads, of_key) = self.turned(keys)?;
         let (value_rows, value_heads) = self.heads(values)?;
@@ -301,9 +328,13 @@ impl<'a> Graph<'a> {
         let [_, _, count, size] = self.inputs(shape, "Concat")?;
         let (count, size) = (self.integers(count)?, self.integers(size)?);
         match (count.as_slice(), size.as_slice()) {
-            (&[count @ 1..=64], &[size @ 1..=64]) => {
-                Ok((rows, Heads { count: count as usize, size: size as usize }))
-            }
+            (&[count @ 1..=64], &[size @ 1..=64]) => Ok((
+                rows,
+                Heads {
+                    count: count as usize,
+                    size: size as usize,
+                },
+            )),
             _ => Err(self.unexpected(
                 shape,
                 "up to 64 heads of up to 64 dimensions",

@@ -17,7 +17,10 @@ const MOST_BYTES: usize = 512 << 20;
 pub(super) fn parse(what: &'static str, bytes: &[u8]) -> Result<pb::ModelProto, LoadError> {
     let not_onnx = |reason: String| LoadError::NotOnnx { what, reason };
     if bytes.len() > MOST_BYTES {
-        return Err(not_onnx(format!("{} bytes are more than {MOST_BYTES}", bytes.len())));
+        return Err(not_onnx(format!(
+            "{} bytes are more than {MOST_BYTES}",
+            bytes.len()
+        )));
     }
     let mut reader = bytes;
     tract_onnx::onnx()
@@ -30,7 +33,11 @@ pub(super) type Constants<'a> = HashMap<&'a str, &'a pb::TensorProto>;
 
 /// The constants of a graph. The branches of the merged decoder use those of the main graph.
 pub(super) fn constants(graph: &pb::GraphProto) -> Constants<'_> {
-    graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect()
+    graph
+        .initializer
+        .iter()
+        .map(|tensor| (tensor.name.as_str(), tensor))
+        .collect()
 }
 
 /// One graph, walked from its outputs to its inputs.
@@ -49,9 +56,17 @@ impl<'a> Graph<'a> {
         let producers = graph
             .node
             .iter()
-            .flat_map(|node| node.output.iter().map(move |output| (output.as_str(), node)))
+            .flat_map(|node| {
+                node.output
+                    .iter()
+                    .map(move |output| (output.as_str(), node))
+            })
             .collect();
-        Graph { name, producers, constants }
+        Graph {
+            name,
+            producers,
+            constants,
+        }
     }
 
     /// The refusal of this graph.
@@ -83,7 +98,11 @@ impl<'a> Graph<'a> {
         let node = self.node(value, operation)?;
         let inputs: Vec<&str> = node.input.iter().map(String::as_str).collect();
         inputs.as_slice().try_into().map_err(|_| {
-            self.unexpected(value, format!("{operation} of {N}"), format!("of {}", inputs.len()))
+            self.unexpected(
+                value,
+                format!("{operation} of {N}"),
+                format!("of {}", inputs.len()),
+            )
         })
     }
 
@@ -115,10 +134,6 @@ impl<'a> Graph<'a> {
             return Ok(());
         }
         Err(self.unexpected(value, format!("the same value as {other}"), "another"))
-    }
-
-    pub(super) fn is_constant(&self, value: &str) -> bool {
-        self.constants.contains_key(value)
     }
 
     fn constant(&self, value: &str) -> Result<&'a pb::TensorProto, LoadError> {
@@ -171,7 +186,10 @@ impl<'a> Graph<'a> {
     pub(super) fn signed_bytes(&self, value: &str) -> Result<(Vec<usize>, Vec<u8>), LoadError> {
         let tensor = self.typed(value, DataType::Int8)?;
         let shape = self.shape(value, tensor, tensor.raw_data.len())?;
-        Ok((shape, tensor.raw_data.iter().map(|byte| byte ^ 0x80).collect()))
+        Ok((
+            shape,
+            tensor.raw_data.iter().map(|byte| byte ^ 0x80).collect(),
+        ))
     }
 
     /// A constant of one unsigned byte.
@@ -202,10 +220,14 @@ impl<'a> Graph<'a> {
         tensor: &pb::TensorProto,
         elements: usize,
     ) -> Result<Vec<usize>, LoadError> {
-        let shape: Option<Vec<usize>> =
-            tensor.dims.iter().map(|&dimension| usize::try_from(dimension).ok()).collect();
-        let product =
-            shape.as_ref().and_then(|shape| shape.iter().try_fold(1_usize, |a, &b| a.checked_mul(b)));
+        let shape: Option<Vec<usize>> = tensor
+            .dims
+            .iter()
+            .map(|&dimension| usize::try_from(dimension).ok())
+            .collect();
+        let product = shape
+            .as_ref()
+            .and_then(|shape| shape.iter().try_fold(1_usize, |a, &b| a.checked_mul(b)));
         match shape {
             Some(shape) if product == Some(elements) => Ok(shape),
             _ => Err(self.unexpected(
@@ -219,8 +241,11 @@ impl<'a> Graph<'a> {
     /// Whole-number attribute of the node that makes `value`.
     pub(super) fn attribute(&self, value: &str, name: &str) -> Result<Vec<i64>, LoadError> {
         let node = self.producers.get(value);
-        let attribute =
-            node.and_then(|node| node.attribute.iter().find(|attribute| attribute.name == name));
+        let attribute = node.and_then(|node| {
+            node.attribute
+                .iter()
+                .find(|attribute| attribute.name == name)
+        });
         match attribute {
             Some(attribute) if attribute.ints.is_empty() => Ok(vec![attribute.i]),
             Some(attribute) => Ok(attribute.ints.clone()),

@@ -85,7 +85,11 @@ impl<'a> Encoder<'a> {
             value = input;
         }
         layers.reverse();
-        Ok(Encoder { stem: stem(&graph, value)?, layers, norm })
+        Ok(Encoder {
+            stem: stem(&graph, value)?,
+            layers,
+            norm,
+        })
     }
 }
 
@@ -140,10 +144,20 @@ fn stem<'a>(graph: &Graph<'a>, value: &str) -> Result<Stem<'a>, LoadError> {
         && first.bias.is_none();
     let strides = first.step * second.step * third.step;
     if !chained || strides != crate::SAMPLES_PER_FRAME {
-        let expected = format!("a stem of one frame in {} samples", crate::SAMPLES_PER_FRAME);
+        let expected = format!(
+            "a stem of one frame in {} samples",
+            crate::SAMPLES_PER_FRAME
+        );
         return Err(graph.unexpected(value, expected, format!("one in {strides}")));
     }
-    Ok(Stem { first, norm_weight, norm_bias, norm_epsilon, second, third })
+    Ok(Stem {
+        first,
+        norm_weight,
+        norm_bias,
+        norm_epsilon,
+        second,
+        third,
+    })
 }
 
 impl<'a> Decoder<'a> {
@@ -162,7 +176,9 @@ impl<'a> Decoder<'a> {
         let mut layers = Vec::new();
         let count = (0..MOST_LAYERS)
             .take_while(|layer| {
-                first.operation(&format!("present.{layer}.encoder.key")).is_some()
+                first
+                    .operation(&format!("present.{layer}.encoder.key"))
+                    .is_some()
             })
             .count();
         for layer in (0..count).rev() {
@@ -172,7 +188,11 @@ impl<'a> Decoder<'a> {
         }
         layers.reverse();
         let embedding = embedding(&cached, value, transposed)?;
-        Ok(Decoder { embedding, layers, norm })
+        Ok(Decoder {
+            embedding,
+            layers,
+            norm,
+        })
     }
 }
 
@@ -238,5 +258,11 @@ fn embedding<'a>(
         return Err(graph.unexpected(table, "a matrix", format!("{shape:?}")));
     };
     let (scale, zero_point) = (graph.float(scale)?, graph.byte(zero)?);
-    Ok(Embedding { weights, tokens, width, scale, zero_point })
+    Ok(Embedding {
+        weights,
+        tokens,
+        width,
+        scale,
+        zero_point,
+    })
 }

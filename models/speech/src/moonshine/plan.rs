@@ -31,7 +31,10 @@ pub(super) fn encoder(context: &Arc<Context>, parts: &Encoder<'_>) -> TractResul
     for (index, layer) in parts.layers.iter().enumerate() {
         rows = encoder_layer(&mut model, context, index, layer, rows)?;
     }
-    let norm = NormOnly { context: Arc::clone(context), norm: parts.norm.clone() };
+    let norm = NormOnly {
+        context: Arc::clone(context),
+        norm: parts.norm.clone(),
+    };
     let rows = model.wire_node("norm", Fused::new(norm), &[rows])?;
     ready(model, &rows)
 }
@@ -52,17 +55,32 @@ fn encoder_layer(
     let attend = AttendWhole {
         context: Arc::clone(context),
         heads: attention.heads,
-        rotary: Rotary { frequencies: attention.frequencies.clone() },
+        rotary: Rotary {
+            frequencies: attention.frequencies.clone(),
+        },
     };
     let attended = model.wire_node(name("attention"), Fused::new(attend), &queries)?;
     let output = &[&layer.attention_output];
     let project = Project::new(context, Before::Nothing, output, Activation::None);
-    let rows = one(model.wire_node(name("attended"), Fused::new(project), &[one(attended), rows])?);
+    let rows = one(model.wire_node(
+        name("attended"),
+        Fused::new(project),
+        &[one(attended), rows],
+    )?);
     let before = Before::Norm(layer.feed_norm.clone());
     let up = Project::new(context, before, &[&layer.feed_up], Activation::Gelu);
     let wide = model.wire_node(name("up"), Fused::new(up), &[rows])?;
-    let down = Project::new(context, Before::Nothing, &[&layer.feed_down], Activation::None);
-    Ok(one(model.wire_node(name("down"), Fused::new(down), &[one(wide), rows])?))
+    let down = Project::new(
+        context,
+        Before::Nothing,
+        &[&layer.feed_down],
+        Activation::None,
+    );
+    Ok(one(model.wire_node(
+        name("down"),
+        Fused::new(down),
+        &[one(wide), rows],
+    )?))
 }
 
 /// What the decoder keeps of a segment: frames, `[1, frames, width]`, to the keys and values
@@ -73,8 +91,11 @@ pub(super) fn memory(context: &Arc<Context>, parts: &Decoder<'_>) -> TractResult
     let width = parts.embedding.width;
     let rows = [1.to_dim(), frames.to_dim(), width.to_dim()];
     let rows = model.add_source("frames", f32::fact(rows))?;
-    let layers: Vec<_> =
-        parts.layers.iter().map(|layer| (&layer.memory_keys, &layer.memory_values)).collect();
+    let layers: Vec<_> = parts
+        .layers
+        .iter()
+        .map(|layer| (&layer.memory_keys, &layer.memory_values))
+        .collect();
     let memory = Memory::new(context, cross_heads(parts)?, &layers);
     let outputs = model.wire_node("memory", Fused::new(memory), &[rows])?;
     ready(model, &outputs)
@@ -93,7 +114,9 @@ pub(super) fn step(context: &Arc<Context>, parts: &Decoder<'_>) -> TractResult<P
         memories.push([keys, values]);
     }
     let table = pack_embedding(context.isa, &parts.embedding);
-    let embed = Embed { table: Arc::clone(&table) };
+    let embed = Embed {
+        table: Arc::clone(&table),
+    };
     let mut rows = one(model.wire_node("embedding", Fused::new(embed), &[token])?);
     let mut outputs = vec![];
     for (index, (layer, memory)) in parts.layers.iter().zip(memories).enumerate() {
@@ -101,8 +124,15 @@ pub(super) fn step(context: &Arc<Context>, parts: &Decoder<'_>) -> TractResult<P
         rows = next;
         outputs.push(weights);
     }
-    let logits = Logits { context: Arc::clone(context), norm: parts.norm.clone(), table };
-    outputs.insert(0, one(model.wire_node("logits", Fused::new(logits), &[rows])?));
+    let logits = Logits {
+        context: Arc::clone(context),
+        norm: parts.norm.clone(),
+        table,
+    };
+    outputs.insert(
+        0,
+        one(model.wire_node("logits", Fused::new(logits), &[rows])?),
+    );
     ready(model, &outputs)
 }
 
@@ -123,17 +153,26 @@ fn decoder_layer(
     let causal = Causal {
         context: Arc::clone(context),
         heads: attention.heads,
-        rotary: Rotary { frequencies: attention.frequencies.clone() },
+        rotary: Rotary {
+            frequencies: attention.frequencies.clone(),
+        },
     };
     let attended = model.wire_node(name("attention"), AttendNext(Arc::new(causal)), &queries)?;
     let output = [&layer.self_output];
     let project = Project::new(context, Before::Nothing, &output, Activation::None);
-    let rows = one(model.wire_node(name("attended"), Fused::new(project), &[one(attended), rows])?);
+    let rows = one(model.wire_node(
+        name("attended"),
+        Fused::new(project),
+        &[one(attended), rows],
+    )?);
 
     let before = Before::Norm(layer.cross_norm.clone());
     let project = Project::new(context, before, &[&layer.cross_query], Activation::None);
     let query = one(model.wire_node(name("cross.query"), Fused::new(project), &[rows])?);
-    let cross = AttendCross { context: Arc::clone(context), heads: layer.cross_heads };
+    let cross = AttendCross {
+        context: Arc::clone(context),
+        heads: layer.cross_heads,
+    };
     let crossed = model.wire_node(name("cross"), Fused::new(cross), &[query, keys, values])?;
     let output = [&layer.cross_output];
     let project = Project::new(context, Before::Nothing, &output, Activation::None);
@@ -142,7 +181,12 @@ fn decoder_layer(
     let before = Before::Norm(layer.feed_norm.clone());
     let up = Project::new(context, before, &[&layer.feed_up], Activation::None);
     let wide = one(model.wire_node(name("up"), Fused::new(up), &[rows])?);
-    let down = Project::new(context, Before::SwiGlu, &[&layer.feed_down], Activation::None);
+    let down = Project::new(
+        context,
+        Before::SwiGlu,
+        &[&layer.feed_down],
+        Activation::None,
+    );
     let rows = one(model.wire_node(name("down"), Fused::new(down), &[wide, rows])?);
     Ok((rows, crossed[1]))
 }
@@ -151,7 +195,10 @@ fn decoder_layer(
 pub(super) fn cross_heads(parts: &Decoder<'_>) -> TractResult<Heads> {
     let heads = parts.layers.first().map(|layer| layer.cross_heads);
     let heads = heads.with_context(|| "a decoder without layers")?;
-    ensure!(parts.layers.iter().all(|layer| layer.cross_heads == heads), "layers differ in heads");
+    ensure!(
+        parts.layers.iter().all(|layer| layer.cross_heads == heads),
+        "layers differ in heads"
+    );
     Ok(heads)
 }
 

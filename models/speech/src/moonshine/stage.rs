@@ -25,19 +25,13 @@ pub(super) struct Scratch {
     pub(super) rows: Vec<f32>,
 }
 
-impl Scratch {
-    /// `rows` with `length` floats of unspecified value.
-    pub(super) fn rows(&mut self, length: usize) -> &mut [f32] {
-        if self.rows.len() < length {
-            self.rows.resize(length, 0.0);
-        }
-        &mut self.rows[..length]
-    }
-}
-
 impl Context {
     pub(super) fn new(isa: Isa, pool: Pool) -> Context {
-        Context { isa, pool, scratch: Mutex::default() }
+        Context {
+            isa,
+            pool,
+            scratch: Mutex::default(),
+        }
     }
 
     /// The buffers; one operation runs at a time, so this never waits.
@@ -123,6 +117,14 @@ pub(super) fn tensor(
 
 /// The fact of f32 of a shape like `of`, `width` wide.
 pub(super) fn as_wide(of: &TypedFact, width: usize) -> TractResult<TypedFact> {
-    ensure!(of.rank() == 3, "rows of frames have three axes, not {}", of.rank());
-    Ok(f32::fact([of.shape[0].clone(), of.shape[1].clone(), width.to_dim()]))
+    ensure!(
+        of.rank() == 3,
+        "rows of frames have three axes, not {}",
+        of.rank()
+    );
+    Ok(f32::fact([
+        of.shape[0].clone(),
+        of.shape[1].clone(),
+        width.to_dim(),
+    ]))
 }

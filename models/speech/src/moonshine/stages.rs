@@ -14,7 +14,10 @@ use super::stage::{Context, Scratch, Stage, as_wide, floats, tensor};
 
 /// Frames that a convolution makes of `frames`.
 fn convolved(frames: usize, kernel: usize, step: usize) -> TractResult<usize> {
-    ensure!(frames >= kernel, "{frames} frames are fewer than a kernel of {kernel}");
+    ensure!(
+        frames >= kernel,
+        "{frames} frames are fewer than a kernel of {kernel}"
+    );
     Ok((frames - kernel) / step + 1)
 }
 
@@ -59,7 +62,11 @@ impl Stage for Frontend {
 
     fn facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
         let frames = convolved_dim(&inputs[0].shape[1], self.kernel, self.step);
-        Ok(tvec!(f32::fact([1.to_dim(), frames, self.weights.columns().to_dim()])))
+        Ok(tvec!(f32::fact([
+            1.to_dim(),
+            frames,
+            self.weights.columns().to_dim()
+        ])))
     }
 
     fn run(&self, inputs: &[TValue]) -> TractResult<TVec<TValue>> {
@@ -67,9 +74,16 @@ impl Stage for Frontend {
         let (isa, channels) = (self.context.isa, self.weights.columns());
         let frames = convolved(sound.len(), self.kernel, self.step)?;
         let output = tensor(&[1, frames, channels], |rows| {
-            self.weights.multiply_windows(&self.context.pool, sound, self.step, rows);
+            self.weights
+                .multiply_windows(&self.context.pool, sound, self.step, rows);
             tanh_in_place(isa, rows);
-            group_norm(isa, rows, &self.norm_weight, &self.norm_bias, self.norm_epsilon);
+            group_norm(
+                isa,
+                rows,
+                &self.norm_weight,
+                &self.norm_bias,
+                self.norm_epsilon,
+            );
             Ok(())
         })?;
         Ok(tvec!(output))
@@ -92,16 +106,33 @@ pub(super) struct Convolve {
 
 impl Convolve {
     pub(super) fn new(context: &Arc<Context>, convolution: &Convolution<'_>) -> Convolve {
-        let Convolution { outputs, inputs, kernel, .. } = *convolution;
-        let column =
-            Column { scale: convolution.scale, zero_point: 128, offset: convolution.offset };
+        let Convolution {
+            outputs,
+            inputs,
+            kernel,
+            ..
+        } = *convolution;
+        let column = Column {
+            scale: convolution.scale,
+            zero_point: 128,
+            offset: convolution.offset,
+        };
         // The window of frames is laid out frame by frame, the file channel by channel.
-        let weights =
-            QuantizedMatrix::pack(context.isa, kernel * inputs, &vec![column; outputs], |k, n| {
-                convolution.weights[(n * inputs + k % inputs) * kernel + k / inputs]
-            });
+        let weights = QuantizedMatrix::pack(
+            context.isa,
+            kernel * inputs,
+            &vec![column; outputs],
+            |k, n| convolution.weights[(n * inputs + k % inputs) * kernel + k / inputs],
+        );
         let bias = convolution.bias.clone();
-        Convolve { context: Arc::clone(context), weights, bias, inputs, kernel, step: convolution.step }
+        Convolve {
+            context: Arc::clone(context),
+            weights,
+            bias,
+            inputs,
+            kernel,
+            step: convolution.step,
+        }
     }
 }
 
@@ -110,7 +141,11 @@ impl Stage for Convolve {
 
     fn facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
         let frames = convolved_dim(&inputs[0].shape[1], self.kernel, self.step);
-        Ok(tvec!(f32::fact([1.to_dim(), frames, self.weights.columns().to_dim()])))
+        Ok(tvec!(f32::fact([
+            1.to_dim(),
+            frames,
+            self.weights.columns().to_dim()
+        ])))
     }
 
     fn run(&self, inputs: &[TValue]) -> TractResult<TVec<TValue>> {
@@ -124,7 +159,8 @@ impl Stage for Convolve {
             residual: None,
         };
         let output = tensor(&[1, frames, self.weights.columns()], |output| {
-            self.weights.multiply(&context.pool, activations, &epilogue, output);
+            self.weights
+                .multiply(&context.pool, activations, &epilogue, output);
             Ok(())
         })?;
         Ok(tvec!(output))
@@ -160,8 +196,9 @@ impl Before {
             }
             Before::SwiGlu => {
                 buffer.resize(rows.len() / 2, 0.0);
-                for (row, out) in
-                    rows.chunks_exact(2 * width).zip(buffer.chunks_exact_mut(width))
+                for (row, out) in rows
+                    .chunks_exact(2 * width)
+                    .zip(buffer.chunks_exact_mut(width))
                 {
                     swiglu(isa, row, out);
                 }
@@ -192,10 +229,19 @@ impl Project {
     ) -> Project {
         let bias = parts.iter().any(|part| part.bias.is_some()).then(|| {
             let without = |part: &Linear<'_>| vec![0.0; part.columns];
-            parts.iter().flat_map(|part| part.bias.clone().unwrap_or(without(part))).collect()
+            parts
+                .iter()
+                .flat_map(|part| part.bias.clone().unwrap_or(without(part)))
+                .collect()
         });
         let weights = pack(context.isa, parts);
-        Project { context: Arc::clone(context), before, weights, bias, activation }
+        Project {
+            context: Arc::clone(context),
+            before,
+            weights,
+            bias,
+            activation,
+        }
     }
 }
 
@@ -205,7 +251,11 @@ fn pack(isa: Isa, parts: &[&Linear<'_>]) -> QuantizedMatrix {
     let columns: Vec<Column> = parts
         .iter()
         .flat_map(|part| {
-            let column = Column { scale: part.scale, zero_point: part.zero_point, offset: 0.0 };
+            let column = Column {
+                scale: part.scale,
+                zero_point: part.zero_point,
+                offset: 0.0,
+            };
             std::iter::repeat_n(column, part.columns)
         })
         .collect();
@@ -230,15 +280,26 @@ impl Stage for Project {
     fn run(&self, inputs: &[TValue]) -> TractResult<TVec<TValue>> {
         let (context, columns) = (&self.context, self.weights.columns());
         let mut scratch = context.scratch();
-        let Scratch { activations, rows: buffer } = &mut *scratch;
-        let rows =
-            self.before.apply(context.isa, floats(&inputs[0])?, self.weights.depth(), buffer);
+        let Scratch {
+            activations,
+            rows: buffer,
+        } = &mut *scratch;
+        let rows = self.before.apply(
+            context.isa,
+            floats(&inputs[0])?,
+            self.weights.depth(),
+            buffer,
+        );
         activations.quantize(context.isa, rows, self.weights.depth());
         let residual = inputs.get(1).map(floats).transpose()?;
-        let epilogue =
-            Epilogue { bias: self.bias.as_deref(), activation: self.activation, residual };
+        let epilogue = Epilogue {
+            bias: self.bias.as_deref(),
+            activation: self.activation,
+            residual,
+        };
         let output = tensor(&[1, activations.rows(), columns], |output| {
-            self.weights.multiply(&context.pool, activations, &epilogue, output);
+            self.weights
+                .multiply(&context.pool, activations, &epilogue, output);
             Ok(())
         })?;
         Ok(tvec!(output))
@@ -264,7 +325,14 @@ impl Stage for AttendWhole {
         let (context, rows) = (&self.context, floats(&inputs[0])?);
         let shape = [1, rows.len() / (3 * self.heads.width()), self.heads.width()];
         let output = tensor(&shape, |output| {
-            attend_whole(context.isa, &context.pool, rows, self.heads, &self.rotary, output);
+            attend_whole(
+                context.isa,
+                &context.pool,
+                rows,
+                self.heads,
+                &self.rotary,
+                output,
+            );
             Ok(())
         })?;
         Ok(tvec!(output))
@@ -288,7 +356,13 @@ impl Stage for NormOnly {
     fn run(&self, inputs: &[TValue]) -> TractResult<TVec<TValue>> {
         let rows = floats(&inputs[0])?;
         let output = tensor(inputs[0].shape(), |output| {
-            layer_norm(self.context.isa, rows, &self.norm.weight, self.norm.epsilon, output);
+            layer_norm(
+                self.context.isa,
+                rows,
+                &self.norm.weight,
+                self.norm.epsilon,
+                output,
+            );
             Ok(())
         })?;
         Ok(tvec!(output))
@@ -311,9 +385,15 @@ impl Memory {
         heads: Heads,
         layers: &[(&Linear<'_>, &Linear<'_>)],
     ) -> Memory {
-        let layers =
-            layers.iter().map(|&(keys, values)| pack(context.isa, &[keys, values])).collect();
-        Memory { context: Arc::clone(context), heads, layers }
+        let layers = layers
+            .iter()
+            .map(|&(keys, values)| pack(context.isa, &[keys, values]))
+            .collect();
+        Memory {
+            context: Arc::clone(context),
+            heads,
+            layers,
+        }
     }
 }
 
@@ -334,7 +414,10 @@ impl Stage for Memory {
         let (context, heads, width) = (&self.context, self.heads, self.heads.width());
         let rows = floats(&inputs[0])?;
         let mut scratch = context.scratch();
-        let Scratch { activations, rows: buffer } = &mut *scratch;
+        let Scratch {
+            activations,
+            rows: buffer,
+        } = &mut *scratch;
         activations.quantize(context.isa, rows, self.layers[0].depth());
         let frames = activations.rows();
         buffer.resize(frames * 2 * width, 0.0);
@@ -368,20 +451,35 @@ impl Stage for AttendCross {
 
     fn facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
         let frames = inputs[2].shape[0].clone() / self.heads.values_length(1) as i64;
-        Ok(tvec!(inputs[0].without_value(), f32::fact([self.heads.count.to_dim(), frames])))
+        Ok(tvec!(
+            inputs[0].without_value(),
+            f32::fact([self.heads.count.to_dim(), frames])
+        ))
     }
 
     fn run(&self, inputs: &[TValue]) -> TractResult<TVec<TValue>> {
         let (context, heads) = (&self.context, self.heads);
-        let (query, keys, values) =
-            (floats(&inputs[0])?, floats(&inputs[1])?, floats(&inputs[2])?);
+        let (query, keys, values) = (
+            floats(&inputs[0])?,
+            floats(&inputs[1])?,
+            floats(&inputs[2])?,
+        );
         let frames = values.len() / heads.values_length(1);
         let mut weights = Tensor::zero::<f32>(&[heads.count, frames])?;
         let output = tensor(&[1, 1, heads.width()], |output| {
             let mut weights = weights.try_as_plain_ram_mut()?;
             let weights = weights.as_slice_mut::<f32>()?;
             let pool = &context.pool;
-            attend_cross(context.isa, pool, query, keys, values, heads, weights, output);
+            attend_cross(
+                context.isa,
+                pool,
+                query,
+                keys,
+                values,
+                heads,
+                weights,
+                output,
+            );
             Ok(())
         })?;
         Ok(tvec!(output, weights.into_tvalue()))
@@ -390,11 +488,24 @@ impl Stage for AttendCross {
 
 /// The table of tokens, shared by the first operation of a step and by the last.
 pub(super) fn pack_embedding(isa: Isa, embedding: &Embedding<'_>) -> Arc<QuantizedMatrix> {
-    let Embedding { weights, tokens, width, scale, zero_point } = *embedding;
-    let column = Column { scale, zero_point, offset: 0.0 };
-    Arc::new(QuantizedMatrix::pack(isa, width, &vec![column; tokens], |k, n| {
-        weights[n * width + k]
-    }))
+    let Embedding {
+        weights,
+        tokens,
+        width,
+        scale,
+        zero_point,
+    } = *embedding;
+    let column = Column {
+        scale,
+        zero_point,
+        offset: 0.0,
+    };
+    Arc::new(QuantizedMatrix::pack(
+        isa,
+        width,
+        &vec![column; tokens],
+        |k, n| weights[n * width + k],
+    ))
 }
 
 /// A token's row of the table: `[1, 1]` of i64 to `[1, 1, width]`.
@@ -412,7 +523,9 @@ impl Stage for Embed {
 
     fn run(&self, inputs: &[TValue]) -> TractResult<TVec<TValue>> {
         let id = inputs[0].try_as_plain_ram()?.as_slice::<i64>()?[0];
-        let token = usize::try_from(id).ok().filter(|&token| token < self.table.columns());
+        let token = usize::try_from(id)
+            .ok()
+            .filter(|&token| token < self.table.columns());
         let Some(token) = token else {
             bail!("token {id} is not one of {}", self.table.columns());
         };
@@ -445,12 +558,22 @@ impl Stage for Logits {
     fn run(&self, inputs: &[TValue]) -> TractResult<TVec<TValue>> {
         let (context, rows) = (&self.context, floats(&inputs[0])?);
         let mut scratch = context.scratch();
-        let Scratch { activations, rows: buffer } = &mut *scratch;
+        let Scratch {
+            activations,
+            rows: buffer,
+        } = &mut *scratch;
         buffer.resize(rows.len(), 0.0);
-        layer_norm(context.isa, rows, &self.norm.weight, self.norm.epsilon, buffer);
+        layer_norm(
+            context.isa,
+            rows,
+            &self.norm.weight,
+            self.norm.epsilon,
+            buffer,
+        );
         activations.quantize_wide(context.isa, buffer, self.table.depth());
         let output = tensor(&[1, activations.rows(), self.table.columns()], |output| {
-            self.table.multiply(&context.pool, activations, &Epilogue::default(), output);
+            self.table
+                .multiply(&context.pool, activations, &Epilogue::default(), output);
             Ok(())
         })?;
         Ok(tvec!(output))
