@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use crate::shell::{self, Program};
 
 /// The cargo-fuzz that is built where the person has none.
-const CARGO_FUZZ: &str = "0.13.1";
+const CARGO_FUZZ: &str = "0.13.2";
 
 /// Megabytes that one input may make a target use, well above what the parsers' own bounds
 /// allow and well below what makes a small machine swap.
@@ -45,12 +45,16 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     };
     let cargo_fuzz = toolchain(shell::cargo_tool("cargo-fuzz", CARGO_FUZZ)?);
     for target in chosen {
-        let corpus = format!("corpus/{target}");
-        fs::create_dir_all(shell::workspace().join("fuzz").join(&corpus))?;
+        // What is found goes to a folder of its own; the committed corpus is only read.
+        let found = format!("work/{target}");
+        let committed = format!("corpus/{target}");
+        for folder in [&found, &committed] {
+            fs::create_dir_all(shell::workspace().join("fuzz").join(folder))?;
+        }
         cargo_fuzz
             .clone()
             .args(["run", "--fuzz-dir", "."])
-            .arg(target)
+            .args([target, found, committed])
             .arg("--")
             .arg(format!("-max_total_time={}", options.seconds))
             .arg(format!("-rss_limit_mb={MEMORY_MEGABYTES}"))

@@ -37,7 +37,13 @@ pub(crate) struct Dependency {
 /// declared dependencies are what counts here, not what they resolve to.
 pub(crate) fn read(root: &Path) -> Vec<Member> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--no-deps",
+            "--offline",
+        ])
         .current_dir(root)
         .output()
         .expect("cargo runs, because it started this test");
@@ -71,12 +77,20 @@ fn list(value: &Value) -> &[Value] {
 }
 
 fn text(value: &Value) -> String {
-    value.as_str().expect("cargo metadata has a string here").to_owned()
+    value
+        .as_str()
+        .expect("cargo metadata has a string here")
+        .to_owned()
 }
 
 /// Crates without a layer, layers without a crate, and imports that do not go down.
 pub(crate) fn check_layers(layers: &[Layer], members: &[Member]) -> Vec<String> {
-    let height = |name: &str| layers.iter().find(|layer| layer.1 == name).map(|layer| layer.0);
+    let height = |name: &str| {
+        layers
+            .iter()
+            .find(|layer| layer.1 == name)
+            .map(|layer| layer.0)
+    };
     let mut findings = Vec::new();
     for Layer(_, name) in layers {
         if !members.iter().any(|member| member.name == *name) {
@@ -232,7 +246,10 @@ mod tests {
     fn a_heavy_import_is_found() {
         let members = with_low(&[]);
         check(&check_light("high", &["low", "beside"], &members), &[]);
-        check(&check_light("high", &["low"], &members), &["high imports beside"]);
+        check(
+            &check_light("high", &["low"], &members),
+            &["high imports beside"],
+        );
         check(
             &check_light("absent", &[], &members),
             &["absent is not in the workspace"],

@@ -19,6 +19,7 @@ const LAYERS: &[Layer] = &[
     Layer(1, "earnest-package"),
     Layer(1, "earnest-sound"),
     Layer(2, "earnest-speech"),
+    Layer(3, "earnest-fuzz-faces"),
     Layer(4, "earnest-cli"),
     Layer(5, "earnest-benches"),
     Layer(5, "earnest-tests"),
@@ -53,7 +54,9 @@ const MOST_LINES: usize = 600;
 
 fn root() -> &'static Path {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    tests.parent().expect("this package is a folder of the workspace")
+    tests
+        .parent()
+        .expect("this package is a folder of the workspace")
 }
 
 /// Fails with one finding a line.

@@ -96,7 +96,11 @@ pub(crate) fn check_unsafe(folders: &[&str], sources: &[Source]) -> Vec<String> 
             findings.push(format!("{}: unsafe code", source.path));
         }
     }
-    findings.extend(unused.iter().map(|folder| format!("{folder}: no unsafe code any more")));
+    findings.extend(
+        unused
+            .iter()
+            .map(|folder| format!("{folder}: no unsafe code any more")),
+    );
     findings
 }
 
@@ -125,7 +129,8 @@ pub(crate) fn check_manifests(manifests: &[(String, Table)]) -> Vec<String> {
     let inherits = |manifest: &Table| {
         let lints = manifest.get("lints").and_then(|lints| lints.as_table());
         lints.is_some_and(|lints| {
-            lints.len() == 1 && lints.get("workspace").and_then(|value| value.as_bool()) == Some(true)
+            lints.len() == 1
+                && lints.get("workspace").and_then(|value| value.as_bool()) == Some(true)
         })
     };
     manifests
@@ -145,13 +150,16 @@ pub(crate) fn check_workspace_lints(manifest: &Table) -> Vec<String> {
         .and_then(|level| level.as_str());
     match level {
         Some("deny" | "forbid") => Vec::new(),
-        other => vec![format!("unsafe_code is {other:?} in the workspace, not denied")],
+        other => vec![format!(
+            "unsafe_code is {other:?} in the workspace, not denied"
+        )],
     }
 }
 
 /// Whether `word` stands in `code` with no letter, digit or underscore beside it.
 fn has_word(code: &str, word: &str) -> bool {
-    code.split(|c: char| !c.is_alphanumeric() && c != '_').any(|found| found == word)
+    code.split(|c: char| !c.is_alphanumeric() && c != '_')
+        .any(|found| found == word)
 }
 
 /// The text without comments and the insides of strings, which may speak of anything.
@@ -159,7 +167,9 @@ fn code(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        let skipped = comment(rest).or_else(|| string(rest)).or_else(|| character(rest));
+        let skipped = comment(rest)
+            .or_else(|| string(rest))
+            .or_else(|| character(rest));
         if let Some(length) = skipped {
             code.push(' ');
             rest = &rest[length..];
@@ -296,14 +306,20 @@ mod tests {
         let home = file("a/src/lib.rs", "unsafe fn f() {}");
         assert_eq!(check_unsafe(&["a"], &[home]), Vec::<String>::new());
         let without = file("a/src/lib.rs", "fn f() {}");
-        assert_eq!(check_unsafe(&["a"], &[without]), ["a: no unsafe code any more"]);
+        assert_eq!(
+            check_unsafe(&["a"], &[without]),
+            ["a: no unsafe code any more"]
+        );
         let namesake = file("ab/src/lib.rs", "unsafe fn f() {}");
         assert_eq!(check_unsafe(&["a"], &[namesake]).len(), 2);
     }
 
     #[test]
     fn a_file_one_line_too_long_is_found() {
-        let sources = [file("a.rs", &"x\n".repeat(3)), file("b.rs", &"x\n".repeat(4))];
+        let sources = [
+            file("a.rs", &"x\n".repeat(3)),
+            file("b.rs", &"x\n".repeat(4)),
+        ];
         assert_eq!(check_lengths(3, &sources), ["b.rs: 4 lines, at most 3"]);
     }
 
