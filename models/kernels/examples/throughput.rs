@@ -2,7 +2,7 @@
 //! cycle, on one thread, for each set of instructions and each shape that the models have.
 //!
 //! ```sh
-//! cargo run --release -p earnest-kernels --example throughput
+//! cargo run --release -p earnest-kernels --example throughput -- [set [shape]]
 //! ```
 //!
 //! Each figure is the best of many short runs, so that a busy machine disturbs it little. The
@@ -24,6 +24,11 @@ const BUDGET: Duration = Duration::from_millis(250);
 
 fn main() -> std::io::Result<()> {
     let pool = Pool::new(1)?;
+    let mut wanted = std::env::args().skip(1);
+    let (wanted_isa, wanted_shape) = (
+        wanted.next().unwrap_or_default(),
+        wanted.next().unwrap_or_default(),
+    );
     let clock = clock_rate();
     println!("clock {:.2} GHz", clock / 1e9);
     println!(
@@ -31,54 +36,119 @@ fn main() -> std::io::Result<()> {
         "kernels", "shape", "time/us", "GMAC/s", "MAC/cycle", "peak"
     );
     for isa in Isa::available() {
-        let report = |shape: &str, macs: usize, peak: f64, seconds: f64| {
-            let rate = macs as f64 / seconds;
+        for shape in shapes() {
+            if !isa.name().contains(&wanted_isa) || !shape.name().contains(&wanted_shape) {
+                continue;
+            }
+            let seconds = shape.measure(isa, &pool);
+            let rate = shape.products() as f64 / seconds;
             println!(
                 "{:<14} {:<34} {:>10.1} {:>9.1} {:>10.1} {:>6.0}%",
                 isa.name(),
-                shape,
+                shape.name(),
                 seconds * 1e6,
                 rate / 1e9,
                 rate / clock,
-                100.0 * rate / clock / peak
+                100.0 * rate / clock / shape.peak(isa)
             );
-        };
-        let (integer_peak, float_peak) = peaks(isa);
-        for (rows, depth, columns) in [
-            (416, 288, 864),
-            (416, 288, 288),
-            (416, 1152, 288),
-            (1, 288, 2304),
-            (1, 1152, 288),
-        ] {
-            let time = bytes(isa, &pool, rows, depth, columns);
-            let shape = format!("bytes {rows} x {depth} x {columns}");
-            report(&shape, rows * depth * columns, integer_peak, time);
         }
-        let time = pairs(isa, &pool);
-        report(
-            "pairs 1 x 288 x 32768",
-            2 * 288 * 32_768,
-            integer_peak,
-            time,
-        );
-        let time = windows(isa, &pool);
-        report(
-            "windows 833 x 2016 x 576",
-            2 * 833 * 2016 * 576,
-            integer_peak,
-            time,
-        );
-        for size in [36, 52] {
-            let time = attention(isa, &pool, size);
-            let shape = format!("attention 416 frames, 8 heads x {size}");
-            report(&shape, 2 * 416 * 416 * 8 * size, float_peak, time);
-        }
-        let time = sound(isa, &pool);
-        report("f32 2500 x 127 x 288", 2500 * 127 * 288, float_peak, time);
     }
     Ok(())
 }
+
+/// What is measured.
+enum Shape {
+    /// Activations of a byte: rows, depth, columns.
+    Bytes(usize, usize, usize),
+    /// Activations of sixteen bits: rows, depth, columns.
+    Pairs(usize, usize, usize),
+    /// A convolution over 288 channels: rows, frames of a window, columns.
+    Windows(usize, usize, usize),
+    /// The encoder's attention over 416 frames: dimensions of each of 8 heads.
+    Attention(usize),
+    /// The first convolution, over the sound: rows, depth, columns.
+    Sound(usize, usize, usize),
+}
+
+/// Those of the models: the encoder's layers over ten seconds, a decoder's step, the
+/// vocabulary, the convolutions.
+fn shapes() -> [Shape; 10] {
+    [
+        Shape::Bytes(416, 288, 864),
+        Shape::Bytes(416, 288, 288),
+        Shape::Bytes(416, 1152, 288),
+        Shape::Bytes(1, 288, 2304),
+        Shape::Bytes(1, 1152, 288),
+        Shape::Pairs(1, 288, 32_768),
+        Shape::Windows(833, 7, 576),
+        Shape::Attention(36),
+        Shape::Attention(52),
+        Shape::Sound(2500, 127, 288),
+    ]
+}
+
+impl Shape {
+    fn name(&self) -> String {
+        match self {
+            Shape::Bytes(rows, depth, columns) => format!("bytes {rows} x {depth} x {columns}"),
+            Shape::Pairs(rows, depth, columns) => format!("pairs {rows} x {depth} x {columns}"),
+            Shape::Windows(rows, kernel, columns) => {
+                format!("windows {rows} x {} x {columns}", kernel * CHANNELS)
+            }
+            Shape::Attention(size) => format!("attention {FRAMES} frames, {HEADS} heads x {size}"),
+            Shape::Sound(rows, depth, columns) => format!("f32 {rows} x {depth} x {columns}"),
+        }
+    }
+
+    /// Multiplications of one run; those of padding are not counted.
+    fn products(&self) -> usize {
+        match self {
+            Shape::Bytes(rows, depth, columns) | Shape::Sound(rows, depth, columns) => {
+                rows * depth * columns
+            }
+            Shape::Pairs(rows, depth, columns) => 2 * rows * depth * columns,
+            Shape::Windows(rows, kernel, columns) => 2 * rows * kernel * CHANNELS * columns,
+            Shape::Attention(size) => 2 * FRAMES * FRAMES * HEADS * size,
+        }
+    }
+
+    fn peak(&self, isa: Isa) -> f64 {
+        let (integers, floats) = peaks(isa);
+        match self {
+            Shape::Attention(_) | Shape::Sound(..) => floats,
+            _ => integers,
+        }
+    }
+
+    fn measure(&self, isa: Isa, pool: &Pool) -> f64 {
+        let mut activations = Activations::default();
+        match *self {
+            Shape::Bytes(rows, depth, columns) => {
+                activations.quantize(isa, &noise(rows * depth), depth);
+                product(pool, &matrix(isa, depth, columns), &activations)
+            }
+            Shape::Pairs(rows, depth, columns) => {
+                activations.quantize_wide(isa, &noise(rows * depth), depth);
+                product(pool, &matrix(isa, depth, columns), &activations)
+            }
+            Shape::Windows(rows, kernel, columns) => {
+                const STEP: usize = 3;
+                let frames = (rows - 1) * STEP + kernel;
+                let values = noise(frames * CHANNELS);
+                activations.quantize_windows(isa, &values, CHANNELS, kernel, STEP);
+                let matrix = matrix(isa, kernel * CHANNELS, columns);
+                product(pool, &matrix, &activations)
+            }
+            Shape::Attention(size) => attention(isa, pool, size),
+            Shape::Sound(rows, depth, columns) => sound(isa, pool, rows, depth, columns),
+        }
+    }
+}
+
+/// Frames of an encoder's segment of ten seconds.
+const FRAMES: usize = 416;
+const HEADS: usize = 8;
+const CHANNELS: usize = 288;
 
 /// Products a cycle of the widest instructions of `isa`: of bytes, and of f32.
 fn peaks(isa: Isa) -> (f64, f64) {
@@ -153,45 +223,27 @@ fn product(pool: &Pool, matrix: &QuantizedMatrix, activations: &Activations) -> 
     })
 }
 
-fn bytes(isa: Isa, pool: &Pool, rows: usize, depth: usize, columns: usize) -> f64 {
-    let mut activations = Activations::default();
-    activations.quantize(isa, &noise(rows * depth), depth);
-    product(pool, &matrix(isa, depth, columns), &activations)
-}
-
-fn pairs(isa: Isa, pool: &Pool) -> f64 {
-    let mut activations = Activations::default();
-    activations.quantize_wide(isa, &noise(288), 288);
-    product(pool, &matrix(isa, 288, 32_768), &activations)
-}
-
-fn windows(isa: Isa, pool: &Pool) -> f64 {
-    let mut activations = Activations::default();
-    activations.quantize_windows(isa, &noise((832 * 3 + 7) * 288), 288, 7, 3);
-    assert_eq!(activations.rows(), 833);
-    product(pool, &matrix(isa, 2016, 576), &activations)
-}
-
 fn attention(isa: Isa, pool: &Pool, size: usize) -> f64 {
-    let heads = Heads { count: 8, size };
+    let heads = Heads { count: HEADS, size };
     let rotary = Rotary {
         frequencies: vec![0.1; 16],
     };
-    let rows = noise(416 * 3 * heads.width());
-    let mut output = vec![0.0; 416 * heads.width()];
+    let rows = noise(FRAMES * 3 * heads.width());
+    let mut output = vec![0.0; FRAMES * heads.width()];
     best(|| {
         attend_whole(isa, pool, &rows, heads, &rotary, &mut output);
         black_box(&mut output);
     })
 }
 
-fn sound(isa: Isa, pool: &Pool) -> f64 {
-    let weights = noise(127 * 288);
-    let matrix = Matrix::pack(isa, 127, 288, |k, n| weights[k * 288 + n]);
-    let input = noise(2499 * 64 + 127);
-    let mut output = vec![0.0; 2500 * 288];
+fn sound(isa: Isa, pool: &Pool, rows: usize, depth: usize, columns: usize) -> f64 {
+    const STEP: usize = 64;
+    let weights = noise(depth * columns);
+    let matrix = Matrix::pack(isa, depth, columns, |k, n| weights[k * columns + n]);
+    let input = noise((rows - 1) * STEP + depth);
+    let mut output = vec![0.0; rows * columns];
     best(|| {
-        matrix.multiply_windows(pool, &input, 64, &mut output);
+        matrix.multiply_windows(pool, &input, STEP, &mut output);
         black_box(&mut output);
     })
 }

@@ -44,6 +44,8 @@ impl Activations {
             (greatest - least) / 255.0
         };
         let zero_point = (0.0 - least / scale).clamp(0.0, 255.0).round_ties_even();
+        // The scale of the least subnormals is zero, and zero over zero is not a number.
+        let zero_point = if zero_point.is_nan() { 0.0 } else { zero_point };
         self.lay_out(values.len() / depth, depth);
         self.scale = scale;
         self.zero_point = zero_point as i32 - 128;
@@ -153,3 +155,6 @@ impl Activations {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@
 //! vectorises over dimensions. The scale `1 / sqrt(size)` is split evenly between queries and
 //! keys, as the exporter of the models does, which keeps the rounding the same.
 
-use crate::aligned::AlignedFloats;
+use crate::aligned::{Aligned, AlignedFloats};
 use crate::isa::Isa;
 use crate::tiles::{FloatTile, PANEL, TILE_COLUMNS, TILE_ROWS, float_tile, rows_of_float_tile};
 use crate::{Pool, softmax};
@@ -201,7 +201,7 @@ impl WholeHead {
         let (size, padded) = (self.heads.size, self.heads.padded());
         let panels = frames.div_ceil(PANEL);
         let mut scores = AlignedFloats::zeroed(FRAMES_AT_ONCE * panels * PANEL);
-        let mut tile: FloatTile = [[0.0; TILE_COLUMNS]; TILE_ROWS];
+        let mut tile = Aligned::<FloatTile>([[0.0; TILE_COLUMNS]; TILE_ROWS]);
         for first in (0..frames).step_by(FRAMES_AT_ONCE) {
             let count = FRAMES_AT_ONCE.min(frames - first);
             let queries = &self.queries.as_slice()[first * size..][..count * size];
@@ -212,8 +212,8 @@ impl WholeHead {
                     *input = query;
                 }
                 for (panel, keys) in self.keys.as_slice().chunks_exact(PANEL * size).enumerate() {
-                    float_tile(isa, &inputs[..tile_rows], keys, PANEL, &mut tile);
-                    for (row, sums) in tile.iter().enumerate().take(tile_rows) {
+                    float_tile(isa, &inputs[..tile_rows], keys, PANEL, &mut tile.0);
+                    for (row, sums) in tile.0.iter().enumerate().take(tile_rows) {
                         scores.as_mut_slice()[((start + row) * panels + panel) * PANEL..][..PANEL]
                             .copy_from_slice(&sums[..PANEL]);
                     }
@@ -239,9 +239,9 @@ impl WholeHead {
                     &inputs[..tile_rows],
                     self.values.as_slice(),
                     padded,
-                    &mut tile,
+                    &mut tile.0,
                 );
-                for (row, sums) in tile.iter().enumerate().take(tile_rows) {
+                for (row, sums) in tile.0.iter().enumerate().take(tile_rows) {
                     write(first + start + row, &sums[..size]);
                 }
             }
@@ -354,18 +354,18 @@ fn attend_one(
     weights: &mut [f32],
     output: &mut [f32],
 ) {
-    let mut tile: FloatTile = [[0.0; TILE_COLUMNS]; TILE_ROWS];
+    let mut tile = Aligned::<FloatTile>([[0.0; TILE_COLUMNS]; TILE_ROWS]);
     for (keys, weights) in keys
         .chunks_exact(PANEL * query.len())
         .zip(weights.chunks_exact_mut(PANEL))
     {
-        float_tile(isa, &[query], keys, PANEL, &mut tile);
-        weights.copy_from_slice(&tile[0][..PANEL]);
+        float_tile(isa, &[query], keys, PANEL, &mut tile.0);
+        weights.copy_from_slice(&tile.0[0][..PANEL]);
     }
     let weights = &mut weights[..frames];
     softmax(isa, weights);
-    float_tile(isa, &[weights], values, values.len() / frames, &mut tile);
-    output.copy_from_slice(&tile[0][..output.len()]);
+    float_tile(isa, &[weights], values, values.len() / frames, &mut tile.0);
+    output.copy_from_slice(&tile.0[0][..output.len()]);
 }
 
 /// Lays out what the decoder attends to in a segment: once a segment, not once a token.
@@ -373,19 +373,24 @@ fn attend_one(
 pub struct CrossMemory;
 
 impl CrossMemory {
-    /// Keys, `[frames, width]`, into panels; `output` has [`Heads::keys_length`] floats.
+    /// Keys, one row of `width` a frame, into panels; `output` has [`Heads::keys_length`]
+    /// floats.
     ///
     /// # Panics
     /// When the shapes do not fit.
-    pub fn lay_out_keys(rows: &[f32], heads: Heads, output: &mut [f32]) {
-        let (size, width, scale) = (heads.size, heads.width(), heads.half_scale());
-        let frames = rows.len() / width;
+    pub fn lay_out_keys<'a>(
+        rows: impl ExactSizeIterator<Item = &'a [f32]>,
+        heads: Heads,
+        output: &mut [f32],
+    ) {
+        let (size, scale) = (heads.size, heads.half_scale());
+        let frames = rows.len();
         assert_eq!(output.len(), heads.keys_length(frames));
         output.fill(0.0);
         let of_head = output.len() / heads.count;
         let mut key = [0.0; TILE_COLUMNS];
         let key = &mut key[..size];
-        for (frame, row) in rows.chunks_exact(width).enumerate() {
+        for (frame, row) in rows.enumerate() {
             for (head, source) in row.chunks_exact(size).enumerate() {
                 for (x, source) in key.iter_mut().zip(source) {
                     *x = source * scale;
@@ -395,17 +400,21 @@ impl CrossMemory {
         }
     }
 
-    /// Values, `[frames, width]`, into padded rows; `output` has [`Heads::values_length`]
-    /// floats.
+    /// Values, one row of `width` a frame, into padded rows; `output` has
+    /// [`Heads::values_length`] floats.
     ///
     /// # Panics
     /// When the shapes do not fit.
-    pub fn lay_out_values(rows: &[f32], heads: Heads, output: &mut [f32]) {
-        let (size, width, padded) = (heads.size, heads.width(), heads.padded());
-        let frames = rows.len() / width;
+    pub fn lay_out_values<'a>(
+        rows: impl ExactSizeIterator<Item = &'a [f32]>,
+        heads: Heads,
+        output: &mut [f32],
+    ) {
+        let (size, padded) = (heads.size, heads.padded());
+        let frames = rows.len();
         assert_eq!(output.len(), heads.values_length(frames));
         output.fill(0.0);
-        for (frame, row) in rows.chunks_exact(width).enumerate() {
+        for (frame, row) in rows.enumerate() {
             for (head, source) in row.chunks_exact(size).enumerate() {
                 output[(head * frames + frame) * padded..][..size].copy_from_slice(source);
             }
@@ -473,3 +482,6 @@ pub fn attend_cross(
         }
     });
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,7 +36,10 @@ mod attention;
 mod isa;
 mod matrix;
 mod pool;
+mod product;
 mod quantized;
+#[cfg(test)]
+mod sample;
 mod tiles;
 mod vector;
 

@@ -1,10 +1,10 @@
 //! Weights in f32, packed once, times rows in f32: for the first convolution, whose input is
 //! the sound itself.
 
-use crate::aligned::AlignedFloats;
-use crate::isa::{Isa, Rounding, vectorized};
+use crate::Pool;
+use crate::aligned::{Aligned, AlignedFloats};
+use crate::isa::Isa;
 use crate::tiles::{FloatTile, PANEL, TILE_COLUMNS, TILE_ROWS, float_tile};
-use crate::vector::gelu;
 
 /// What a product goes through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
@@ -14,27 +14,6 @@ pub enum Activation {
     None,
     /// The exact Gaussian error linear unit.
     Gelu,
-}
-
-impl Activation {
-    pub(crate) fn apply(self, isa: Isa, values: &mut [f32]) {
-        match self {
-            Activation::None => {}
-            Activation::Gelu => gelu_in_place(isa, values),
-        }
-    }
-}
-
-#[inline(always)]
-fn gelu_body<R: Rounding>(values: &mut [f32]) {
-    for x in values {
-        *x = gelu::<R>(*x);
-    }
-}
-
-vectorized! {
-    /// The exact Gaussian error linear unit of each value.
-    pub(crate) fn gelu_in_place(values: &mut [f32]) = gelu_body
 }
 
 /// A matrix of f32, `[depth, columns]`, packed for the kernels of one [`Isa`].
@@ -56,6 +35,9 @@ impl std::fmt::Debug for Matrix {
         )
     }
 }
+
+/// Rows that one task makes.
+const ROWS_OF_TASK: usize = 4 * TILE_ROWS;
 
 impl Matrix {
     /// Packs what `value(depth, column)` gives.
@@ -101,10 +83,24 @@ impl Matrix {
     ///
     /// # Panics
     /// When `input` does not reach to the last row's end.
-    pub fn multiply_windows(&self, input: &[f32], stride: usize, output: &mut [f32]) {
+    pub fn multiply_windows(&self, pool: &Pool, input: &[f32], stride: usize, output: &mut [f32]) {
         assert!(output.len().is_multiple_of(self.columns));
+        let blocks = output.chunks_mut(ROWS_OF_TASK * self.columns).enumerate();
+        // One lock a block and nobody waits for it: it hands each block to one task.
+        let blocks: Vec<_> = blocks
+            .map(|block| std::sync::Mutex::new(Some(block)))
+            .collect();
+        pool.run(blocks.len(), &|task| {
+            let block = blocks[task].lock().ok().and_then(|mut block| block.take());
+            if let Some((index, output)) = block {
+                self.multiply_block(&input[index * ROWS_OF_TASK * stride..], stride, output);
+            }
+        });
+    }
+
+    fn multiply_block(&self, input: &[f32], stride: usize, output: &mut [f32]) {
         let rows = output.len() / self.columns;
-        let mut tile: FloatTile = [[0.0; TILE_COLUMNS]; TILE_ROWS];
+        let mut tile = Aligned::<FloatTile>([[0.0; TILE_COLUMNS]; TILE_ROWS]);
         for first in (0..rows).step_by(TILE_ROWS) {
             let count = TILE_ROWS.min(rows - first);
             let mut inputs: [&[f32]; TILE_ROWS] = [&[]; TILE_ROWS];
@@ -113,13 +109,21 @@ impl Matrix {
             }
             let panels = self.packed.as_slice().chunks_exact(self.depth * PANEL);
             for (panel, floats) in panels.enumerate() {
-                float_tile(self.isa, &inputs[..count], floats, PANEL, &mut tile);
+                float_tile(self.isa, &inputs[..count], floats, PANEL, &mut tile.0);
                 let width = PANEL.min(self.columns - panel * PANEL);
-                for (row, sums) in tile.iter().enumerate().take(count) {
+                for (row, sums) in tile.0.iter().enumerate().take(count) {
                     let start = (first + row) * self.columns + panel * PANEL;
-                    output[start..start + width].copy_from_slice(&sums[..width]);
+                    let output = &mut output[start..start + width];
+                    // A length that is known at compile time is copied without a call.
+                    match <&mut [f32; PANEL]>::try_from(&mut *output) {
+                        Ok(output) => output.copy_from_slice(&sums[..PANEL]),
+                        Err(_) => output.copy_from_slice(&sums[..width]),
+                    }
                 }
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -100,7 +100,20 @@ fn sum(row: &[f32], term: impl Fn(f32) -> f32) -> f32 {
     for (lane, &x) in lanes.iter_mut().zip(rest) {
         *lane += term(x);
     }
-    lanes.iter().sum()
+    fold(lanes, |a, b| a + b)
+}
+
+/// Joins the lanes by halves: four steps that wait for one another, not sixteen.
+#[inline(always)]
+fn fold(mut lanes: [f32; LANES], join: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            lanes[lane] = join(lanes[lane], lanes[lane + half]);
+        }
+        half /= 2;
+    }
+    lanes[0]
 }
 
 #[inline(always)]
@@ -126,12 +139,14 @@ fn extremes(values: &[f32]) -> (f32, f32) {
         low[lane] = low[lane].min(x);
         high[lane] = high[lane].max(x);
     }
+    // No lane is ever something that is not a number.
     (
-        low.iter().copied().fold(f32::INFINITY, f32::min),
-        high.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+        fold(low, |a, b| if a < b { a } else { b }),
+        fold(high, |a, b| if a > b { a } else { b }),
     )
 }
 
+#[inline(always)]
 fn extremes_body<R: Rounding>(values: &[f32]) -> (f32, f32) {
     extremes(values)
 }
@@ -222,12 +237,21 @@ vectorized! {
 #[inline(always)]
 fn softmax_body<R: Rounding>(row: &mut [f32]) {
     let (_, greatest) = extremes(row);
-    for x in row.iter_mut() {
-        *x = exp::<R>(*x - greatest);
+    let mut lanes = [0.0_f32; LANES];
+    let (chunks, rest) = row.as_chunks_mut::<LANES>();
+    for chunk in chunks {
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            *x = exp::<R>(*x - greatest);
+            *lane += *x;
+        }
     }
-    let total = sum(row, |x| x);
+    for (lane, x) in lanes.iter_mut().zip(rest) {
+        *x = exp::<R>(*x - greatest);
+        *lane += *x;
+    }
+    let inverse = 1.0 / fold(lanes, |a, b| a + b);
     for x in row.iter_mut() {
-        *x /= total;
+        *x *= inverse;
     }
 }
 

@@ -26,23 +26,12 @@ pub(crate) type IntegerTile = [[i32; PANEL]; TILE_ROWS];
 /// f32 sums of a tile, `[row][column]`.
 pub(crate) type FloatTile = [[f32; TILE_COLUMNS]; TILE_ROWS];
 
-/// Calls `$function::<R>` with `R` the number of rows, 1 to 12.
+/// Calls `$function::<R>` with `R` the number of rows, one of those given.
 #[cfg(target_arch = "x86_64")]
 macro_rules! by_rows {
-    ($rows:expr, $function:ident, ($($argument:expr),*)) => {
+    ($rows:expr, [$($count:literal)*], $function:ident $arguments:tt) => {
         match $rows.len() {
-            1 => $function::<1>($($argument),*),
-            2 => $function::<2>($($argument),*),
-            3 => $function::<3>($($argument),*),
-            4 => $function::<4>($($argument),*),
-            5 => $function::<5>($($argument),*),
-            6 => $function::<6>($($argument),*),
-            7 => $function::<7>($($argument),*),
-            8 => $function::<8>($($argument),*),
-            9 => $function::<9>($($argument),*),
-            10 => $function::<10>($($argument),*),
-            11 => $function::<11>($($argument),*),
-            12 => $function::<12>($($argument),*),
+            $($count => $function::<$count> $arguments,)*
             rows => unreachable!("a tile of {rows} rows"),
         }
     };
@@ -63,7 +52,7 @@ pub(crate) fn integer_tile(isa: Isa, rows: &[&[i8]], panel: &[u8], tile: &mut In
         Level::Avx512Vnni => {
             use x86::integer_tile_vnni as kernel;
             // SAFETY: the level proves the features; depths were checked above.
-            unsafe { by_rows!(rows, kernel, (rows, panel, tile)) }
+            unsafe { by_rows!(rows, [1 2 3 4 5 6 7 8 9 10 11 12], kernel(rows, panel, tile)) }
         }
         #[cfg(target_arch = "x86_64")]
         Level::AvxVnni => {
@@ -138,10 +127,14 @@ pub(crate) fn float_tile(
             // SAFETY: the level proves the features; depths were checked above.
             unsafe {
                 match width {
-                    16 => by_rows!(rows, float_tile_1, (rows, panel, tile)),
-                    32 => by_rows!(rows, float_tile_2, (rows, panel, tile)),
-                    48 => by_rows!(rows, float_tile_3, (rows, panel, tile)),
-                    64 => by_rows!(rows, float_tile_4, (rows, panel, tile)),
+                    16 => {
+                        by_rows!(rows, [1 2 3 4 5 6 7 8 9 10 11 12], float_tile_1(rows, panel, tile))
+                    }
+                    32 => {
+                        by_rows!(rows, [1 2 3 4 5 6 7 8 9 10 11 12], float_tile_2(rows, panel, tile))
+                    }
+                    48 => by_rows!(rows, [1 2 3 4 5 6 7 8], float_tile_3(rows, panel, tile)),
+                    64 => by_rows!(rows, [1 2 3 4 5 6], float_tile_4(rows, panel, tile)),
                     width => unreachable!("an f32 tile {width} wide"),
                 }
             }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::sample;
 
 /// What a tile holds before a kernel writes it: no kernel may rely on zeros.
 const STALE: i32 = 0x5A5A_5A5A;
@@ -93,24 +94,11 @@ fn integer_tiles_hold_at_every_row_count_and_at_the_extremes_of_bytes() {
     }
 }
 
-/// Numbers without a pattern, in -1..1, from a generator of its own so that every CPU sees the
-/// same.
-fn noise(seed: u64) -> impl FnMut() -> f32 {
-    let mut state = seed | 1;
-    move || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / 8_388_608.0 - 1.0
-    }
-}
-
 fn check_floats(isa: Isa, rows: usize, depth: usize, width: usize, seed: u64) {
-    let mut next = noise(seed);
     let rows: Vec<Vec<f32>> = (0..rows)
-        .map(|_| (0..depth).map(|_| next()).collect())
+        .map(|row| sample::floats(seed ^ row as u64, depth))
         .collect();
-    let panel: Vec<f32> = (0..depth * width).map(|_| next()).collect();
+    let panel = sample::floats(!seed, depth * width);
     let slices: Vec<&[f32]> = rows.iter().map(Vec::as_slice).collect();
     let mut tile = [[f32::NAN; TILE_COLUMNS]; TILE_ROWS];
     float_tile(isa, &slices, &panel, width, &mut tile);

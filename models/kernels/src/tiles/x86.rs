@@ -12,6 +12,13 @@ pub(super) use avx2::{float_tile_avx2, integer_tile_avx_vnni, integer_tile_avx2}
 /// Accumulators for the columns of a panel.
 const VECTORS: usize = PANEL / 16;
 
+/// Most sets of accumulators that a product of few rows alternates between.
+const MOST_SETS: usize = 4;
+
+/// Bytes that the products of few rows ask for ahead of their use. They read each weight once,
+/// from a far cache, and the CPU's own look-ahead stops at each page of 4 KiB.
+const AHEAD: usize = 2048;
+
 /// # Safety
 /// The CPU has AVX-512F and VNNI; there are at least `R` rows, each `panel.len() / PANEL`
 /// bytes, a multiple of four.
@@ -24,26 +31,38 @@ pub(super) unsafe fn integer_tile_vnni<const R: usize>(
     let groups = panel.len() / (4 * PANEL);
     let panel = panel.as_ptr();
     let rows: [*const i8; R] = std::array::from_fn(|row| rows[row].as_ptr());
-    // Two sets of sums where rows are few, or each sum would wait for the one before it.
-    let mut sums = [[[_mm512_setzero_si512(); VECTORS]; R]; 2];
-    let mut group = 0;
-    if R <= 4 {
-        while group + 2 <= groups {
-            for (set, sums) in sums.iter_mut().enumerate() {
-                // SAFETY: `group + set` is below `groups`.
-                unsafe { one_group(&rows, panel, group + set, sums) };
-            }
-            group += 2;
+    let mut sums = [[[_mm512_setzero_si512(); VECTORS]; R]; MOST_SETS];
+    // Several sets of sums where rows are few, or each sum would wait for the one before it.
+    let sets = const {
+        if R == 1 {
+            MOST_SETS
+        } else if R <= 4 {
+            2
+        } else {
+            1
         }
+    };
+    let mut group = 0;
+    while group + sets <= groups {
+        for (set, sums) in sums.iter_mut().enumerate().take(sets) {
+            // SAFETY: `group + set` is below `groups`.
+            unsafe { one_group(&rows, panel, group + set, sums) };
+        }
+        group += sets;
     }
     while group < groups {
         // SAFETY: `group` is below `groups`.
         unsafe { one_group(&rows, panel, group, &mut sums[0]) };
         group += 1;
     }
-    for ((first, second), out) in sums[0].iter().zip(&sums[1]).zip(tile) {
-        for ((first, second), out) in first.iter().zip(second).zip(out.chunks_exact_mut(16)) {
-            let total = _mm512_add_epi32(*first, *second);
+    for (row, out) in tile.iter_mut().enumerate().take(R) {
+        for (vector, out) in out.chunks_exact_mut(16).enumerate() {
+            let total = sums
+                .iter()
+                .take(sets)
+                .map(|sums| sums[row][vector])
+                .reduce(|a, b| _mm512_add_epi32(a, b))
+                .unwrap_or(_mm512_setzero_si512());
             // SAFETY: a chunk has room for one vector.
             unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), total) };
         }
@@ -62,6 +81,13 @@ unsafe fn one_group<const R: usize>(
 ) {
     // SAFETY: by the caller's word.
     unsafe {
+        if R <= 2 {
+            for line in 0..VECTORS {
+                // A hint, which may name any address: past the panel is the next.
+                let ahead = panel.wrapping_add(group * 4 * PANEL + AHEAD + 64 * line);
+                _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+            }
+        }
         let weights: [__m512i; VECTORS] = std::array::from_fn(|vector| {
             _mm512_loadu_si512(panel.add(group * 4 * PANEL + 64 * vector).cast())
         });
