@@ -7,10 +7,10 @@
 //! The clips and transcripts are pinned by a digest, so that a run on other data says so.
 
 use std::fs::{self, File};
-use std::io::{BufReader, Read as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use flate2::read::GzDecoder;
 
 use crate::prepare;
@@ -197,47 +197,14 @@ fn load_set(set: Set, recordings: Vec<Recording>, expected: &str) -> Result<Vec<
     Ok(clips)
 }
 
-/// A WAV file of 16 bits and one channel as 16 kHz mono.
-fn samples(bytes: &[u8]) -> Result<Vec<f32>> {
-    let mut reader = hound::WavReader::new(BufReader::new(bytes))?;
-    let spec = reader.spec();
-    ensure!(
-        spec.channels == 1 && spec.bits_per_sample == 16,
-        "expected 16 bits and one channel, found {spec:?}"
-    );
-    let pcm = reader
-        .samples::<i16>()
-        .map(|sample| Ok(f32::from(sample?) / 32_768.0))
-        .collect::<Result<Vec<f32>>>()?;
-    match spec.sample_rate {
-        16_000 => Ok(pcm),
-        8_000 => Ok(double_rate(&pcm)),
-        rate => anyhow::bail!("expected 8 or 16 kHz, found {rate} Hz"),
-    }
-}
+/// The most samples that a clip may have: far more than any has.
+const MAX_SAMPLES: usize = 60 * 16_000;
 
-/// Doubles the rate with a windowed sinc of 64 taps.
-fn double_rate(pcm: &[f32]) -> Vec<f32> {
-    const HALF: isize = 32;
-    let taps: Vec<f64> = (-HALF..HALF)
-        .map(|tap| {
-            let x = std::f64::consts::PI * (tap as f64 + 0.5);
-            let window = (std::f64::consts::PI * (tap as f64 + 0.5) / (2.0 * HALF as f64)).cos();
-            x.sin() / x * window * window
-        })
-        .collect();
-    let mut output = Vec::with_capacity(pcm.len() * 2);
-    for index in 0..pcm.len() as isize {
-        let between: f64 = (-HALF..HALF)
-            .zip(&taps)
-            .filter_map(|(tap, weight)| {
-                let at = usize::try_from(index - tap).ok()?;
-                Some(f64::from(*pcm.get(at)?) * weight)
-            })
-            .sum();
-        output.extend([pcm[index as usize], between as f32]);
-    }
-    output
+/// A file as 16 kHz mono, by the decoder and the resampler of the product.
+fn samples(bytes: &[u8]) -> Result<Vec<f32>> {
+    let mut pcm = Vec::new();
+    earnest_sound::decode_bytes(bytes, MAX_SAMPLES, &mut pcm)?;
+    Ok(pcm)
 }
 
 #[cfg(test)]

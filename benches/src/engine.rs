@@ -37,6 +37,15 @@ pub(crate) trait Engine {
     fn run(&mut self, pcm: &[f32], clock: Clock) -> Result<Run>;
 }
 
+/// Turns sound of any length into text.
+pub(crate) trait Reader {
+    /// How tables name it.
+    fn name(&self) -> &'static str;
+
+    /// Reads `pcm`, 16 kHz mono.
+    fn read(&mut self, pcm: &[f32]) -> Result<String>;
+}
+
 /// One segment read, and where the time went.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Run {

@@ -18,7 +18,7 @@ use crate::places;
 
 /// The npm package that carries ONNX Runtime's shared library.
 const RUNTIME_PACKAGE: &str = "onnxruntime-node";
-const RUNTIME_VERSION: &str = "1.30.0";
+pub(crate) const RUNTIME_VERSION: &str = "1.30.0";
 
 /// The library in that package for each machine: architecture, path, SHA-256.
 const RUNTIME_LIBRARIES: [(&str, &str, &str); 2] = [

@@ -7,8 +7,10 @@
 //! `tune`).
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result, anyhow};
+use earnest_speech::Tokenizer;
 use ort::environment::Environment;
 use ort::ep;
 use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
@@ -17,7 +19,7 @@ use ort::session::{IoBinding, Session};
 use ort::value::{DynValue, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Clock, Engine, Run, step_limit};
+use crate::engine::{Clock, Engine, Reader, Run, step_limit};
 
 const START_TOKEN: i64 = 1;
 const END_TOKEN: i64 = 2;
@@ -83,30 +85,22 @@ impl SessionOptions {
     }
 }
 
-/// The runtime's shared library, loaded. One a process.
-pub(crate) struct Runtime {
-    environment: Environment,
-}
-
-impl Runtime {
-    /// Loads the shared library at `path`.
-    pub(crate) fn load(path: &Path) -> Result<Runtime> {
-        let environment = ort::init_from(path)
-            .with_context(|| {
-                format!(
-                    "cannot load ONNX Runtime from {}; run `prepare`",
-                    path.display()
-                )
-            })?
-            .with_telemetry(false)
-            .build()?;
-        Ok(Runtime { environment })
+/// The runtime's shared library at `path`, loaded at the first call: a process has one.
+fn runtime(path: &Path) -> Result<&'static Environment> {
+    static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
+    if let Some(environment) = ENVIRONMENT.get() {
+        return Ok(environment);
     }
-
-    /// What the library says of its build.
-    pub(crate) fn build_info() -> &'static str {
-        ort::info()
-    }
+    let environment = ort::init_from(path)
+        .with_context(|| {
+            format!(
+                "cannot load ONNX Runtime from {}; run `prepare`",
+                path.display()
+            )
+        })?
+        .with_telemetry(false)
+        .build()?;
+    Ok(ENVIRONMENT.get_or_init(|| environment))
 }
 
 /// The two graphs of one model, loaded.
@@ -129,14 +123,15 @@ struct Past {
 }
 
 impl Reference {
-    /// Loads the encoder and the merged decoder as the vendor ships them.
+    /// Loads the encoder and the merged decoder as the vendor ships them, with the runtime
+    /// at `library`.
     pub(crate) fn load(
-        runtime: &Runtime,
+        library: &Path,
         encoder: &[u8],
         decoder: &[u8],
         options: &SessionOptions,
     ) -> Result<Reference> {
-        let environment = &runtime.environment;
+        let environment = runtime(library)?;
         let encoder = options.builder(environment)?.commit_from_memory(encoder)?;
         let decoder = options.builder(environment)?.commit_from_memory(decoder)?;
         let past: Vec<Past> = decoder
@@ -272,6 +267,23 @@ impl Engine for Reference {
         }
         run.total = clock.now()? - begin;
         Ok(run)
+    }
+}
+
+/// The reference as a whole: what a program that only adds a tokenizer says to a clip.
+pub(crate) struct ReferenceReader {
+    pub(crate) reference: Reference,
+    pub(crate) tokenizer: Tokenizer,
+}
+
+impl Reader for ReferenceReader {
+    fn name(&self) -> &'static str {
+        self.reference.name()
+    }
+
+    fn read(&mut self, pcm: &[f32]) -> Result<String> {
+        let run = self.reference.run(pcm, Clock::Wall)?;
+        Ok(self.tokenizer.decode(&run.tokens))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::corpus::Clip;
 use crate::engine::{Clock, Engine as _};
 use crate::places::{self, Model};
 use crate::prepare;
-use crate::reference::{Reference, Runtime, SessionOptions};
+use crate::reference::{Reference, SessionOptions};
 use crate::report::median;
 
 /// Clips on which options are compared.
@@ -42,43 +42,21 @@ const TURNS: [Turn; 7] = [
     ("parallel execution", |options| options.parallel = true),
 ];
 
-/// The model files that a reference is loaded from.
-pub(crate) struct Graphs {
-    pub(crate) encoder: Vec<u8>,
-    pub(crate) decoder: Vec<u8>,
-}
-
-/// The fastest options for `model` on `threads` threads: those of an earlier run unless
-/// `afresh`, else found now.
-pub(crate) fn options(
-    runtime: &Runtime,
-    model: Model,
-    graphs: &Graphs,
-    threads: usize,
-    clips: &[Clip],
-    afresh: bool,
-) -> Result<SessionOptions> {
+/// The options that an earlier search found for `model` on this processor.
+pub(crate) fn saved(model: Model, threads: usize) -> Result<Option<SessionOptions>> {
     let path = choice_path(model, threads)?;
-    if !afresh
-        && let Ok(text) = fs::read_to_string(&path)
-        && let Ok(options) = serde_json::from_str(&text)
-    {
-        return Ok(options);
-    }
-    let options = search(runtime, graphs, threads, clips)?;
-    fs::write(&path, serde_json::to_string(&options)?)?;
-    Ok(options)
+    Ok(fs::read_to_string(path)
+        .ok()
+        .and_then(|text| serde_json::from_str(&text).ok()))
 }
 
-fn search(
-    runtime: &Runtime,
-    graphs: &Graphs,
+/// Seeks the fastest options for `model` on `threads` threads and keeps them.
+pub(crate) fn search(
+    model: Model,
     threads: usize,
     clips: &[Clip],
+    load: &dyn Fn(&SessionOptions) -> Result<Reference>,
 ) -> Result<SessionOptions> {
-    let load = |options: &SessionOptions| {
-        Reference::load(runtime, &graphs.encoder, &graphs.decoder, options)
-    };
     let stride = clips.len().div_ceil(CLIPS).max(1);
     let sample: Vec<&Clip> = clips.iter().step_by(stride).collect();
     // One thread's processor time is steadier than the wall's; of several it would count
@@ -95,12 +73,16 @@ fn search(
         turn(&mut options);
         let mut turned = load(&options)?;
         let ratio = compare(&mut turned, &mut kept, &sample, clock)?;
-        eprintln!("tuning ONNX Runtime, {threads} thread(s): {name}: {ratio:.3}");
+        eprintln!(
+            "tuning ONNX Runtime, {}, {threads} thread(s): {name}: {ratio:.3}",
+            model.name()
+        );
         if ratio < GAIN {
             best = options;
             kept = turned;
         }
     }
+    fs::write(choice_path(model, threads)?, serde_json::to_string(&best)?)?;
     Ok(best)
 }
 
@@ -137,7 +119,7 @@ fn choice_path(model: Model, threads: usize) -> Result<PathBuf> {
             Some(line.to_owned())
         })
         .unwrap_or_else(|| std::env::consts::ARCH.to_owned());
-    let parts = [processor.as_bytes(), Runtime::build_info().as_bytes()];
+    let parts = [processor.as_bytes(), prepare::RUNTIME_VERSION.as_bytes()];
     let digest = prepare::digest_of_parts(parts.into_iter());
     Ok(places::tools_directory()?.join(format!(
         "options-{}-{threads}-{}.json",

@@ -1,0 +1,331 @@
+//! The command line: which question is asked of which model.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use serde_json::json;
+
+use crate::accuracy::{self, COUNT_HEADS, count_cells};
+use crate::bench::Bench;
+use crate::corpus::{self, Clip, Set};
+use crate::engine::{Clock, Reader as _};
+use crate::places::{self, Model};
+use crate::report::{Report, Table};
+use crate::wer::WordErrors;
+use crate::{long, memory, prepare, process, robust, silence, speed};
+
+/// Measures Earnest beside ONNX Runtime on the same model files.
+#[derive(Debug, Parser)]
+#[command(name = "earnest-benches", version, about)]
+pub(crate) struct Arguments {
+    /// Append every figure to this file as JSON lines.
+    #[arg(long, global = true, value_name = "FILE")]
+    json: Option<PathBuf>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Fetch ONNX Runtime, Whisper's normaliser and the recordings.
+    Prepare {
+        /// Only print the commands.
+        #[arg(long)]
+        print: bool,
+    },
+    /// Say which recordings there are.
+    Corpora,
+    /// Word errors of ONNX Runtime alone, on whole clips: the figures of the model cards.
+    Reference(ModelOptions),
+    /// Word errors beside ONNX Runtime, and identity of tokens on the same segments.
+    Accuracy(ModelOptions),
+    /// Time on identical segments, in alternation.
+    Speed(SpeedOptions),
+    /// From process start to text, whole processes.
+    Start(ProcessOptions),
+    /// Peak memory on a minute and an hour, whole processes.
+    Memory(ProcessOptions),
+    /// Characters said to silence, noise, hum and tones.
+    Silence {
+        #[command(flatten)]
+        models: ModelOptions,
+        /// Seconds of each sound.
+        #[arg(long, default_value_t = silence::SECONDS)]
+        seconds: usize,
+    },
+    /// Word errors on quiet speech and on speech in noise.
+    Robust(ModelOptions),
+    /// Word errors and loops on an hour of clips end to end.
+    Long {
+        #[command(flatten)]
+        models: ModelOptions,
+        /// Length of the file in seconds.
+        #[arg(long, default_value_t = 3600)]
+        seconds: usize,
+    },
+    /// Everything above, in this order.
+    All(ProcessOptions),
+    /// Run a command and print what it took.
+    #[command(hide = true)]
+    Measured {
+        #[arg(last = true)]
+        command: Vec<String>,
+    },
+    /// Transcribe one file with ONNX Runtime, for measurements of whole processes.
+    #[command(hide = true)]
+    ReferenceProcess {
+        #[arg(long)]
+        model: Model,
+        #[arg(long)]
+        threads: usize,
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Clone, Args)]
+struct ModelOptions {
+    /// Only this model.
+    #[arg(long)]
+    model: Option<Model>,
+    /// Only so many clips, spread over the recordings; 0 is all.
+    #[arg(long, default_value_t = 0)]
+    clips: usize,
+}
+
+impl ModelOptions {
+    fn models(&self) -> impl Iterator<Item = Model> {
+        let only = self.model;
+        Model::ALL
+            .into_iter()
+            .filter(move |model| only.is_none_or(|only| only == *model))
+    }
+
+    fn clips(&self) -> Result<Vec<Clip>> {
+        Ok(corpus::spread(corpus::load()?, self.clips))
+    }
+}
+
+#[derive(Debug, Clone, Args)]
+struct SpeedOptions {
+    #[command(flatten)]
+    models: ModelOptions,
+    /// Thread counts.
+    #[arg(long, value_delimiter = ',', default_value = "1,2")]
+    threads: Vec<usize>,
+    /// Times that each clip is read.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// What to measure time in.
+    #[arg(long, default_value = "wall")]
+    clock: Clock,
+    /// Choose ONNX Runtime's session options afresh.
+    #[arg(long)]
+    tune: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+struct ProcessOptions {
+    #[command(flatten)]
+    models: ModelOptions,
+    /// Threads on both sides.
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+    /// Times that a short process is run.
+    #[arg(long, default_value_t = 7)]
+    rounds: usize,
+    /// The command `earnest`; without it, the one built beside this program.
+    #[arg(long, value_name = "FILE")]
+    earnest: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// Does what was asked.
+    pub(crate) fn run(self) -> Result<()> {
+        let mut report = Report::new(self.json.as_deref())?;
+        let report = &mut report;
+        match self.verb {
+            Verb::Prepare { print } => prepare::run(print),
+            Verb::Corpora => corpora(),
+            Verb::Reference(options) => reference(report, &options),
+            Verb::Accuracy(options) => run_accuracy(report, &options),
+            Verb::Speed(options) => run_speed(report, &options),
+            Verb::Start(options) => run_start(report, &options),
+            Verb::Memory(options) => run_memory(report, &options),
+            Verb::Silence { models, seconds } => run_silence(report, &models, seconds),
+            Verb::Robust(options) => run_robust(report, &options),
+            Verb::Long { models, seconds } => run_long(report, &models, seconds),
+            Verb::All(options) => run_all(report, &options),
+            Verb::Measured { command } => process::run_measured(&command),
+            Verb::ReferenceProcess {
+                model,
+                threads,
+                file,
+            } => crate::bench::reference_process(model, threads, &file),
+        }
+    }
+}
+
+fn corpora() -> Result<()> {
+    let clips = corpus::load()?;
+    for set in [Set::Asterisk, Set::LibriVox] {
+        let (count, seconds) = clips
+            .iter()
+            .filter(|clip| clip.set == set)
+            .fold((0, 0.0), |(count, seconds), clip| {
+                (count + 1, seconds + clip.seconds())
+            });
+        println!("{}: {count} clips, {seconds:.1} s", set.name());
+    }
+    Ok(())
+}
+
+fn reference(report: &mut Report, options: &ModelOptions) -> Result<()> {
+    let clips = options.clips()?;
+    let mut table = Table::new(&COUNT_HEADS);
+    for model in options.models() {
+        let mut reader = Bench::open(model)?.reference_reader(1)?;
+        let texts = accuracy::read_all(&mut reader, &clips)?;
+        let counts = accuracy::score(&clips, &texts)?;
+        for set in [Set::Asterisk, Set::LibriVox] {
+            let sum: WordErrors = clips
+                .iter()
+                .zip(&counts)
+                .filter(|(clip, _)| clip.set == set)
+                .map(|(_, counts)| *counts)
+                .sum();
+            let name = format!("{}, {}, {}", reader.name(), model.name(), set.name());
+            table.row(count_cells(&name, sum));
+            report.record(
+                "reference",
+                json!({
+                    "model": model.name(), "set": set.name(), "words": sum.words,
+                    "errors": sum.errors(), "rate": sum.rate(),
+                }),
+            )?;
+        }
+    }
+    table.print();
+    Ok(())
+}
+
+fn run_accuracy(report: &mut Report, options: &ModelOptions) -> Result<()> {
+    let clips = options.clips()?;
+    for model in options.models() {
+        let bench = Bench::open(model)?;
+        let mut ours = bench.earnest_reader(1)?;
+        let mut theirs = bench.reference_reader(1)?;
+        let our_texts = accuracy::read_all(&mut ours, &clips)?;
+        let their_texts = accuracy::read_all(&mut theirs, &clips)?;
+        accuracy::compare_texts(
+            report,
+            model.name(),
+            &clips,
+            (ours.name(), &our_texts),
+            (theirs.name(), &their_texts),
+        )?;
+        let tokenizer = bench.tokenizer()?;
+        accuracy::compare_tokens(
+            report,
+            model.name(),
+            &clips,
+            &mut bench.earnest(1)?,
+            &mut theirs.reference,
+            &|tokens| tokenizer.decode(tokens),
+        )?;
+    }
+    Ok(())
+}
+
+fn run_speed(report: &mut Report, options: &SpeedOptions) -> Result<()> {
+    let clips = options.models.clips()?;
+    for model in options.models.models() {
+        let bench = Bench::open(model)?;
+        for &threads in &options.threads {
+            if options.tune {
+                bench.tune(threads)?;
+            }
+            let mut ours = bench.earnest(threads)?;
+            let mut theirs = bench.reference(threads)?;
+            println!("\nkernels of Earnest: {}", ours.kernels());
+            let mut engines = [&mut ours as &mut dyn crate::engine::Engine, &mut theirs];
+            let names = engines.each_ref().map(|engine| engine.name());
+            let stages = speed::measure(&mut engines, &clips, options.rounds, options.clock)?;
+            let title = format!(
+                "{}, {threads} thread(s), {:?} time",
+                model.name(),
+                options.clock
+            );
+            speed::print(report, &title, &names, &stages, &clips)?;
+        }
+    }
+    Ok(())
+}
+
+fn run_start(report: &mut Report, options: &ProcessOptions) -> Result<()> {
+    let earnest = places::earnest_command(options.earnest.as_deref())?;
+    for model in options.models.models() {
+        memory::start(report, model, &earnest, options.threads, options.rounds)?;
+    }
+    Ok(())
+}
+
+fn run_memory(report: &mut Report, options: &ProcessOptions) -> Result<()> {
+    let earnest = places::earnest_command(options.earnest.as_deref())?;
+    let clips = options.models.clips()?;
+    for model in options.models.models() {
+        memory::run(report, model, &earnest, &clips, options.threads)?;
+    }
+    Ok(())
+}
+
+fn run_silence(report: &mut Report, options: &ModelOptions, seconds: usize) -> Result<()> {
+    for model in options.models() {
+        let bench = Bench::open(model)?;
+        let mut ours = bench.earnest_reader(1)?;
+        let mut theirs = bench.reference_reader(1)?;
+        silence::run(report, model.name(), seconds, &mut ours, &mut theirs)?;
+    }
+    Ok(())
+}
+
+fn run_robust(report: &mut Report, options: &ModelOptions) -> Result<()> {
+    let clips = options.clips()?;
+    for model in options.models() {
+        let bench = Bench::open(model)?;
+        let mut ours = bench.earnest_reader(1)?;
+        let mut theirs = bench.reference_reader(1)?;
+        robust::run(report, model.name(), &clips, &mut ours, &mut theirs)?;
+    }
+    Ok(())
+}
+
+fn run_long(report: &mut Report, options: &ModelOptions, seconds: usize) -> Result<()> {
+    let clips = options.clips()?;
+    for model in options.models() {
+        let mut ours = Bench::open(model)?.earnest_reader(1)?;
+        long::run(report, model.name(), &clips, seconds, &mut ours)?;
+    }
+    Ok(())
+}
+
+fn run_all(report: &mut Report, options: &ProcessOptions) -> Result<()> {
+    let models = &options.models;
+    corpora()?;
+    run_accuracy(report, models)?;
+    run_speed(
+        report,
+        &SpeedOptions {
+            models: models.clone(),
+            threads: vec![1, 2],
+            rounds: 3,
+            clock: Clock::Wall,
+            tune: false,
+        },
+    )?;
+    run_start(report, options)?;
+    run_memory(report, options)?;
+    run_silence(report, models, silence::SECONDS)?;
+    run_robust(report, models)?;
+    run_long(report, models, 3600)
+}
