@@ -20,8 +20,9 @@ const MAXIMUM_RESTARTS: u32 = 1024;
 /// The longest silence put in place of one damaged packet: FLAC's longest block.
 const MAXIMUM_FILL: u64 = 65_536;
 
-/// Seconds of lost FLAC frames that are filled with silence; a longer hole is a broken number.
-const MAXIMUM_GAP_SECONDS: u64 = 10;
+/// Samples of silence put in place of lost packets at once: 10 s of 48 kHz stereo, or 4 MB. A
+/// longer hole is taken for a broken number.
+const MAXIMUM_GAP_SAMPLES: u64 = 1 << 20;
 
 /// Frames by which an MP3's or MP4's stated length may differ from what comes out, for the run-in
 /// and padding that files state in more than one way.
@@ -49,8 +50,10 @@ pub(crate) struct Decoding {
     run_in: u64,
     bad_run: u32,
     restarts: u32,
-    /// Whole packets of padding that may still be dropped at an MP3's end.
-    padding_packets: u64,
+    /// Frames of padding still to drop at an MP3's end.
+    padding: u64,
+    /// Where the next packet starts, in frames, if none is lost between.
+    expected: Option<i64>,
 }
 
 impl Decoding {
@@ -59,9 +62,9 @@ impl Decoding {
         Ok(Decoding {
             decoder: make_decoder(&demuxer)?,
             run_in: demuxer.run_in,
-            // 1,152 frames are an MPEG-1 packet; those of MPEG-2 are half as long.
-            padding_packets: demuxer.padding / 1152,
+            padding: demuxer.padding,
             demuxer,
+            expected: None,
             interleaved: Vec::new(),
             shape: None,
             frames: 0,
@@ -98,13 +101,9 @@ impl Decoding {
     fn decode(&mut self, packet: &Packet) -> Result<Option<Shape>, SoundError> {
         let decoded = match self.decoder.decode(packet) {
             Ok(decoded) => decoded,
-            Err(Error::DecodeError(reason)) => {
-                self.bad(reason)?;
-                return Ok(self.silence(packet.dur.get()));
-            }
+            Err(Error::DecodeError(reason)) => return self.damaged(packet, reason),
             Err(Error::IoError(_)) => {
-                self.bad("the packet ends before its contents")?;
-                return Ok(self.silence(packet.dur.get()));
+                return self.damaged(packet, "the packet ends before its contents");
             }
             Err(Error::ResetRequired) => {
                 self.restart()?;
@@ -143,16 +142,10 @@ impl Decoding {
         let (mut start, mut end) = (0, 0);
         if self.demuxer.container == Container::Mp3 {
             start = packet.trim_start.get().min(frames);
-            end = packet.trim_end.get().min(frames - start);
-            // A packet wholly behind the stated end is padding while padding is left, and else
-            // sound that the header does not count.
-            if end == frames && frames > 0 {
-                if self.padding_packets > 0 {
-                    self.padding_packets -= 1;
-                } else {
-                    end = 0;
-                }
-            }
+            // What lies behind the stated end is padding while padding is left, and else sound
+            // that the header does not count.
+            end = packet.trim_end.get().min(frames - start).min(self.padding);
+            self.padding -= end;
         }
         let run_in = self.run_in.min(frames - start - end);
         self.run_in -= run_in;
@@ -162,35 +155,57 @@ impl Decoding {
         self.interleaved.drain(..kept.min(self.interleaved.len()));
     }
 
-    /// FLAC's frames are numbered: puts silence where some are missing, so that what follows
+    /// FLAC and Ogg number their frames: puts silence where some are missing, so that what follows
     /// keeps its time.
     fn fill_gap(&mut self, packet: &Packet, shape: Shape) {
-        if self.demuxer.container != Container::Flac {
+        if !matches!(
+            self.demuxer.container,
+            Container::Flac | Container::Ogg if self.demuxer.times_are_frames
+        ) {
             return;
         }
-        let expected = u64::try_from(packet.pts.get()).unwrap_or(0);
-        let gap = expected.saturating_sub(self.frames);
-        if gap == 0 || gap > MAXIMUM_GAP_SECONDS * u64::from(shape.rate) {
+        let start = packet.pts.get();
+        let length = i64::try_from(packet.dur.get()).unwrap_or(i64::MAX);
+        let expected = self.expected.replace(start.saturating_add(length));
+        let gap = start
+            .saturating_sub(expected.unwrap_or(start))
+            .max(0)
+            .unsigned_abs();
+        let samples = gap.saturating_mul(u64::from(shape.channels));
+        // Ogg's first packets overlap by some hundred frames that are never heard; a page that was
+        // lost holds thousands.
+        let least = match self.demuxer.container {
+            Container::Flac => 1,
+            _ => 1024,
+        };
+        if gap < least || samples > MAXIMUM_GAP_SAMPLES {
             return;
         }
         self.skipped += 1;
-        let silence = gap as usize * shape.channels as usize;
-        self.interleaved
-            .splice(..0, std::iter::repeat_n(0.0, silence));
+        let silence = std::iter::repeat_n(0.0, samples as usize);
+        self.interleaved.splice(..0, silence);
     }
 
     /// Silence in place of a packet that could not be decoded, so that what follows keeps its
     /// time.
-    fn silence(&mut self, frames: u64) -> Option<Shape> {
-        let shape = self.shape?;
-        if !self.demuxer.times_are_frames || frames == 0 {
-            return None;
-        }
-        let frames = frames.min(MAXIMUM_FILL) as usize;
+    fn damaged(
+        &mut self,
+        packet: &Packet,
+        reason: &'static str,
+    ) -> Result<Option<Shape>, SoundError> {
+        self.bad(reason)?;
+        let frames = packet.dur.get().min(MAXIMUM_FILL) as usize;
+        let Some(shape) = self.shape else {
+            return Ok(None);
+        };
         self.interleaved.clear();
+        if !self.demuxer.times_are_frames || frames == 0 {
+            return Ok(None);
+        }
         self.interleaved
             .resize(frames * shape.channels as usize, 0.0);
-        Some(shape)
+        self.fill_gap(packet, shape);
+        Ok(Some(shape))
     }
 
     fn bad(&mut self, reason: &'static str) -> Result<(), SoundError> {
@@ -218,6 +233,7 @@ impl Decoding {
             });
         }
         self.demuxer.choose_track()?;
+        self.expected = None;
         self.decoder = make_decoder(&self.demuxer)?;
         Ok(())
     }

@@ -10,7 +10,7 @@
 //! on the positions (a polyphase filter, no interpolation), and leading zeros can be chosen so
 //! that some output frame falls exactly on input frame 0. All frames before it are the filter's
 //! delay and are dropped. For odd rates the phases are interpolated by a cubic and the position is
-//! right to a small part of a frame.
+//! right to a thousandth of a frame.
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{
@@ -226,16 +226,24 @@ fn align(p: u64, q: u64, length: u64, phases: u64) -> (u64, u64) {
     let scale = q * phases;
     let position = |delay: u64| ((delay + 1) * p * phases + q).checked_sub(length / 2 * scale);
     let first = (length / 2 * q).div_ceil(p).saturating_sub(1);
-    // With F = q one of q neighbouring frames is exact; the bound keeps the start short (10 ms of
-    // frames at 44.1 kHz, 40 ms at 11.025 kHz) for the rates where none is.
-    (first..first + q.min(2048))
-        .filter_map(|delay| Some((delay, position(delay)?)))
-        .map(|(delay, position)| {
-            let zeros = (position + scale / 2) / scale;
-            (position.abs_diff(zeros * scale), delay, zeros)
-        })
-        .min()
-        .map_or((first, 0), |(_, delay, zeros)| (delay, zeros))
+    // With F = q one of q neighbouring frames is exact, and without it one is within 1/2q of an
+    // input frame; q is at most 16,000, a second of zeros that are filtered once.
+    let mut nearest: Option<(u64, u64, u64)> = None;
+    for delay in first..first + q {
+        let Some(position) = position(delay) else {
+            continue;
+        };
+        let zeros = (position + scale / 2) / scale;
+        let error = position.abs_diff(zeros * scale);
+        if nearest.is_none_or(|(least, ..)| error < least) {
+            nearest = Some((error, delay, zeros));
+        }
+        // Exact phases of 2,048 at most are either on the frame or further off than this.
+        if error * 4096 <= scale {
+            break;
+        }
+    }
+    nearest.map_or((first, 0), |(_, delay, zeros)| (delay, zeros))
 }
 
 fn greatest_common_divisor(a: u32, b: u32) -> u32 {
