@@ -38,7 +38,9 @@ impl Leveller {
 
     /// The next frame, levelled.
     pub(crate) fn level(&mut self, frame: &[f32; FRAME_SAMPLES]) -> [f32; FRAME_SAMPLES] {
-        let loudest = frame.iter().fold(0.0f32, |peak, sample| peak.max(sample.abs()));
+        let loudest = frame
+            .iter()
+            .fold(0.0f32, |peak, sample| peak.max(sample.abs()));
         self.peak = loudest.max(self.peak * self.decay);
         let gain = (TARGET_PEAK / self.peak.max(f32::MIN_POSITIVE)).clamp(1.0, MOST_GAIN);
         frame.map(|sample| sample * gain)

@@ -4,17 +4,33 @@
 //! reads it.
 
 mod error;
+mod finder;
+mod guard;
+mod level;
 mod moonshine;
 mod recognizer;
+mod segmenter;
 mod tokenizer;
+mod transcriber;
+mod vad;
 mod words;
 
 pub use error::{LoadError, SpeechError};
+pub use finder::SpeechFinder;
+pub use guard::{Reason, SoundMeasures, Verdict, compression_ratio, judge_text, repetition};
 pub use moonshine::{Decoding, Encoded, EngineOptions, Recognizer, Step};
 pub use recognizer::{
     CrossAttention, DecodeOptions, Hypothesis, Recognize, SAMPLE_RATE, SAMPLES_PER_FRAME,
 };
-pub use tokenizer::{MAX_TOKEN_BYTES, MAX_VOCABULARY, Piece, TextStream, Tokenizer, TokenizerError};
+pub use segmenter::{
+    Boundary, OpenProbabilities, OpenSegment, Segment, Segmenter, SegmenterConfig,
+    SegmenterConfigError, SegmenterEvent, SegmenterOptions,
+};
+pub use tokenizer::{
+    MAX_TOKEN_BYTES, MAX_VOCABULARY, Piece, TextStream, Tokenizer, TokenizerError,
+};
+pub use transcriber::{Event, SegmentText, Transcriber, TranscriberOptions};
+pub use vad::{DetectSpeech, FRAME_SAMPLES, Vad};
 pub use words::{Word, WordsError, align_words};
 
 /// Samples that one segment may hold: 15 s, which bounds the memory of every stage behind.

@@ -57,6 +57,14 @@ pub struct Segment {
     pub boundary: Boundary,
 }
 
+impl Segment {
+    /// Its own samples, without silence that completes it.
+    pub fn sound(&self) -> &[f32] {
+        let length = usize::try_from(self.end - self.start).unwrap_or(usize::MAX);
+        &self.pcm[..length.min(self.pcm.len())]
+    }
+}
+
 /// What ended a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Boundary {
@@ -249,7 +257,10 @@ impl Segmenter {
         let speech = |note: &Note| note.probability >= self.config.offset;
         // The frame that opened the segment is speech and stands before any cut, because a
         // pre-roll is shorter than what stands before one.
-        let last_speech = notes[..before].iter().rposition(speech).unwrap_or(before - 1);
+        let last_speech = notes[..before]
+            .iter()
+            .rposition(speech)
+            .unwrap_or(before - 1);
         let continuing = last_speech + 1 == before;
         let last_speech = start + last_speech as u64;
         let end = (last_speech + 1 + self.post_roll()).min(cut);
@@ -268,7 +279,10 @@ impl Segmenter {
             start: samples(start),
             end: samples(end),
             pcm: self.pcm[range.start * FRAME_SAMPLES..range.end * FRAME_SAMPLES].to_vec(),
-            probabilities: self.notes[range].iter().map(|note| note.probability).collect(),
+            probabilities: self.notes[range]
+                .iter()
+                .map(|note| note.probability)
+                .collect(),
             boundary,
         }
     }

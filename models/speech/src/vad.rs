@@ -74,10 +74,12 @@ impl Vad {
     /// # Errors
     /// [`LoadError`] where the package has no such file or tract cannot run it.
     pub fn load(model: &Model) -> Result<Vad, LoadError> {
-        let bytes = model.file(Role::Vad).ok_or_else(|| LoadError::MissingFile {
-            model: model.card().name().to_owned(),
-            role: "VAD",
-        })?;
+        let bytes = model
+            .file(Role::Vad)
+            .ok_or_else(|| LoadError::MissingFile {
+                model: model.card().name().to_owned(),
+                role: "VAD",
+            })?;
         let network = prepare(bytes).map_err(|error| LoadError::Prepare {
             what: "VAD",
             reason: format!("{error:#}"),

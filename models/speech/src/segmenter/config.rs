@@ -178,16 +178,44 @@ mod tests {
     fn contradictions_are_refused() {
         let good = SegmenterOptions::default();
         let bad = [
-            SegmenterOptions { onset: f32::NAN, ..good },
-            SegmenterOptions { offset: 0.0, ..good },
-            SegmenterOptions { offset: 0.6, onset: 0.5, ..good },
+            SegmenterOptions {
+                onset: f32::NAN,
+                ..good
+            },
+            SegmenterOptions {
+                offset: 0.0,
+                ..good
+            },
+            SegmenterOptions {
+                offset: 0.6,
+                onset: 0.5,
+                ..good
+            },
             SegmenterOptions { onset: 1.1, ..good },
-            SegmenterOptions { max_segment: MAX_SEGMENT_SAMPLES + 1, ..good },
-            SegmenterOptions { max_segment: good.min_before_cut, ..good },
-            SegmenterOptions { pre_roll: usize::MAX, ..good },
-            SegmenterOptions { post_roll: MAX_SEGMENT_SAMPLES, ..good },
-            SegmenterOptions { endpoint_silence: 0, ..good },
-            SegmenterOptions { min_before_cut: 0, ..good },
+            SegmenterOptions {
+                max_segment: MAX_SEGMENT_SAMPLES + 1,
+                ..good
+            },
+            SegmenterOptions {
+                max_segment: good.min_before_cut,
+                ..good
+            },
+            SegmenterOptions {
+                pre_roll: usize::MAX,
+                ..good
+            },
+            SegmenterOptions {
+                post_roll: MAX_SEGMENT_SAMPLES,
+                ..good
+            },
+            SegmenterOptions {
+                endpoint_silence: 0,
+                ..good
+            },
+            SegmenterOptions {
+                min_before_cut: 0,
+                ..good
+            },
         ];
         for options in bad {
             assert!(options.check().is_err(), "{options:?}");

@@ -83,6 +83,7 @@ mod tests {
     #[test]
     fn where_the_detector_sees_no_pause_the_level_decides() {
         let mut notes = vec![note(0.99, -20.0); 100];
+        notes[..10].fill(note(0.99, -50.0));
         notes[80..83].fill(note(0.99, -45.0));
         let cut = quietest(&notes, 50);
         assert!((79..=84).contains(&cut), "{cut}");
@@ -96,7 +97,10 @@ mod tests {
                 assert!(cut >= 1, "{length} {least}: {cut}");
                 assert!(cut <= length.max(1), "{length} {least}: {cut}");
                 if least < length && length > 1 {
-                    assert!((least.max(1)..length).contains(&cut), "{length} {least}: {cut}");
+                    assert!(
+                        (least.max(1)..length).contains(&cut),
+                        "{length} {least}: {cut}"
+                    );
                 }
             }
         }
