@@ -47,12 +47,17 @@ pub(crate) struct Product<'a> {
     pub(crate) output: SharedOutput<'a>,
 }
 
+/// Rows that one task multiplies with each panel while the panel is in the nearest cache.
+pub(crate) const ROWS_OF_TASK: usize = 4 * TILE_ROWS;
+
 impl Product<'_> {
-    /// Makes the given rows of the given panels. No two tasks may be given the same.
+    /// Makes the given rows, at most [`ROWS_OF_TASK`], of the given panels. No two tasks may be
+    /// given the same.
     pub(crate) fn block(&self, rows: std::ops::Range<usize>, panels: std::ops::Range<usize>) {
         let (matrix, activations) = (self.matrix, self.activations);
-        let wide = !activations.low.is_empty();
-        let rows_of_tile = if wide { TILE_ROWS / 2 } else { TILE_ROWS };
+        let planes = if activations.low.is_empty() { 1 } else { 2 };
+        let rows_of_tile = TILE_ROWS / planes;
+        let inputs = self.inputs(rows.clone(), rows_of_tile);
         let mut tile = Aligned::<IntegerTile>([[0; PANEL]; TILE_ROWS]);
         let mut parameters = Parameters::of(self.epilogue.activation);
         for panel in panels {
@@ -60,20 +65,35 @@ impl Product<'_> {
             let bytes = &bytes[..matrix.panel_bytes];
             self.prepare(panel, &mut parameters);
             for first in rows.clone().step_by(rows_of_tile) {
-                let count = rows_of_tile.min(rows.end - first);
-                let mut inputs: [&[i8]; TILE_ROWS] = [&[]; TILE_ROWS];
-                for row in 0..count {
-                    inputs[row] = activations.row(&activations.high, first + row);
-                    if wide {
-                        let low = activations.row(&activations.low, first + row);
-                        inputs[count + row] = low;
-                    }
-                }
-                let planes = if wide { 2 * count } else { count };
-                integer_tile(matrix.isa, &inputs[..planes], bytes, &mut tile.0);
-                self.store(first..first + count, panel, &parameters, &tile.0);
+                let last = rows.end.min(first + rows_of_tile);
+                let inputs = &inputs[planes * (first - rows.start)..planes * (last - rows.start)];
+                integer_tile(matrix.isa, inputs, bytes, &mut tile.0);
+                self.store(first..last, panel, &parameters, &tile.0);
             }
         }
+    }
+
+    /// The rows of each tile in turn: those of the one plane, or of the high plane and then of
+    /// the low one.
+    fn inputs(
+        &self,
+        rows: std::ops::Range<usize>,
+        rows_of_tile: usize,
+    ) -> [&[i8]; 2 * ROWS_OF_TASK] {
+        let activations = self.activations;
+        let mut inputs: [&[i8]; 2 * ROWS_OF_TASK] = [&[]; 2 * ROWS_OF_TASK];
+        let mut free = inputs.iter_mut();
+        for first in rows.clone().step_by(rows_of_tile) {
+            let last = rows.end.min(first + rows_of_tile);
+            for plane in [&activations.high, &activations.low] {
+                if !plane.is_empty() {
+                    for (row, input) in (first..last).zip(&mut free) {
+                        *input = activations.row(plane, row);
+                    }
+                }
+            }
+        }
+        inputs
     }
 
     /// What the columns of one panel have in common for every row.
@@ -105,31 +125,19 @@ impl Product<'_> {
     ) {
         let (isa, columns) = (self.matrix.isa, self.matrix.columns);
         let of_panel = &self.matrix.parameters[panel];
-        let width = PANEL.min(columns - panel * PANEL);
-        let start = |row: usize| row * columns + panel * PANEL;
-        let residual = |row: usize| -> Option<&[f32]> {
-            Some(&self.epilogue.residual?[start(row)..][..width])
+        let place = Place {
+            output: &self.output,
+            residual: self.epilogue.residual,
+            start: rows.start * columns + panel * PANEL,
+            stride: columns,
+            width: PANEL.min(columns - panel * PANEL),
         };
-        let mut outputs: [Row<'_>; TILE_ROWS] = Default::default();
-        for (row, output) in rows.clone().zip(&mut outputs) {
-            // SAFETY: each row of each panel is stored by one task, once.
-            output.values = unsafe { self.output.slice(start(row), width) };
-            output.residual = residual(row);
-        }
-        let outputs = &mut outputs[..rows.len()];
         let high_sums = &self.activations.high_sums[rows.clone()];
         if self.activations.low.is_empty() {
-            finish_bytes(isa, tile, of_panel, parameters, high_sums, outputs);
+            finish_bytes(isa, tile, of_panel, parameters, high_sums, &place);
         } else {
-            let low_sums = &self.activations.low_sums[rows];
-            finish_pairs(
-                isa,
-                tile,
-                of_panel,
-                parameters,
-                [high_sums, low_sums],
-                outputs,
-            );
+            let sums = [high_sums, &self.activations.low_sums[rows]];
+            finish_pairs(isa, tile, of_panel, parameters, sums, &place);
         }
     }
 }
@@ -189,35 +197,65 @@ vectorized! {
     ) = prepare_body
 }
 
-/// Where a row of a tile is stored, and what is added to it: at most [`PANEL`] columns.
-#[derive(Default)]
-struct Row<'a> {
-    values: &'a mut [f32],
+/// Where the rows of a tile are stored, and what is added to them. Made by [`Product::store`]
+/// alone, for rows and columns that belong to its task.
+struct Place<'a> {
+    output: &'a SharedOutput<'a>,
     residual: Option<&'a [f32]>,
+    /// Of the first row.
+    start: usize,
+    /// From one row to the next.
+    stride: usize,
+    /// Columns, at most [`PANEL`].
+    width: usize,
 }
 
-impl Row<'_> {
-    /// Bias, activation and residual, in this order.
+impl Place<'_> {
+    /// Stores row `row`, whose products `product` gives by column: bias, activation and
+    /// residual, in this order.
     #[inline(always)]
-    fn store<R: Rounding>(&mut self, products: &mut [f32; PANEL], parameters: &Parameters) {
-        for (x, bias) in products.iter_mut().zip(&parameters.bias) {
-            *x += bias;
-        }
-        if parameters.activation == Activation::Gelu {
-            for x in products.iter_mut() {
-                *x = gelu::<R>(*x);
+    fn store<R: Rounding>(
+        &self,
+        row: usize,
+        parameters: &Parameters,
+        product: impl Fn(usize) -> f32,
+    ) {
+        let start = self.start + row * self.stride;
+        // SAFETY: each row of each panel is stored by one task, once.
+        let output = unsafe { self.output.slice(start, self.width) };
+        let residual = self.residual.map(|all| &all[start..start + self.width]);
+        let biased = |column: usize| product(column) + parameters.bias[column];
+        let gelu_of = |column: usize| gelu::<R>(biased(column));
+        let is_gelu = parameters.activation == Activation::Gelu;
+        if let Ok(output) = <&mut [f32; PANEL]>::try_from(&mut *output) {
+            let residual = residual.and_then(|residual| <&[f32; PANEL]>::try_from(residual).ok());
+            match (is_gelu, residual) {
+                (false, None) => fill(output, biased),
+                (true, None) => fill(output, gelu_of),
+                (false, Some(more)) => fill(output, |column| more[column] + biased(column)),
+                (true, Some(more)) => fill(output, |column| more[column] + gelu_of(column)),
+            }
+        } else {
+            let mut whole = [0.0; PANEL];
+            if is_gelu {
+                fill(&mut whole, gelu_of);
+            } else {
+                fill(&mut whole, biased);
+            }
+            output.copy_from_slice(&whole[..output.len()]);
+            for (x, more) in output.iter_mut().zip(residual.into_iter().flatten()) {
+                *x += more;
             }
         }
-        if let Some(residual) = self.residual {
-            for (x, residual) in products.iter_mut().zip(residual) {
-                *x += residual;
-            }
-        }
-        // A length that is known at compile time is copied without a call.
-        match <&mut [f32; PANEL]>::try_from(&mut *self.values) {
-            Ok(values) => *values = *products,
-            Err(_) => self.values.copy_from_slice(&products[..self.values.len()]),
-        }
+    }
+}
+
+/// One loop with nothing between its arithmetic and its stores, so that a row stays in
+/// registers.
+#[inline(always)]
+fn fill(output: &mut [f32; PANEL], value: impl Fn(usize) -> f32) {
+    for (column, x) in output.iter_mut().enumerate() {
+        *x = value(column);
     }
 }
 
@@ -227,16 +265,14 @@ fn finish_bytes_body<R: Rounding>(
     columns: &PanelColumns,
     parameters: &Parameters,
     row_sums: &[i32],
-    outputs: &mut [Row<'_>],
+    place: &Place<'_>,
 ) {
-    for ((sums, &row_sum), output) in tile.iter().zip(row_sums).zip(outputs) {
-        let mut products = Aligned([0.0; PANEL]);
-        for column in 0..PANEL {
+    for (row, (sums, &row_sum)) in tile.iter().zip(row_sums).enumerate() {
+        place.store::<R>(row, parameters, |column| {
             let zero = columns.zero_points[column];
             let whole = sums[column] + parameters.corrections[column] - zero * row_sum;
-            products.0[column] = whole as f32 * parameters.scales[column];
-        }
-        output.store::<R>(&mut products.0, parameters);
+            whole as f32 * parameters.scales[column]
+        });
     }
 }
 
@@ -247,7 +283,7 @@ vectorized! {
         columns: &PanelColumns,
         parameters: &Parameters,
         row_sums: &[i32],
-        outputs: &mut [Row<'_>],
+        place: &Place<'_>,
     ) = finish_bytes_body
 }
 
@@ -257,22 +293,20 @@ fn finish_pairs_body<R: Rounding>(
     columns: &PanelColumns,
     parameters: &Parameters,
     row_sums: [&[i32]; 2],
-    outputs: &mut [Row<'_>],
+    place: &Place<'_>,
 ) {
-    let (high_tile, low_tile) = tile.split_at(outputs.len());
+    let (high_tile, low_tile) = tile.split_at(row_sums[0].len());
     let sums = high_tile.iter().zip(low_tile);
     let row_sums = row_sums[0].iter().zip(row_sums[1]);
-    for (((high, low), (&high_sum, &low_sum)), output) in sums.zip(row_sums).zip(outputs) {
+    for (row, ((high, low), (&high_sum, &low_sum))) in sums.zip(row_sums).enumerate() {
         let total = (high_sum as f32 * 256.0 + low_sum as f32) * parameters.scale;
-        let mut products = Aligned([0.0; PANEL]);
-        for column in 0..PANEL {
+        place.store::<R>(row, parameters, |column| {
             let zero = columns.zero_points[column];
             let high = (high[column] - zero * high_sum) as f32;
             let low = (low[column] - zero * low_sum) as f32;
             let product = R::multiply_add(high, 256.0, low) * parameters.scales[column];
-            products.0[column] = R::multiply_add(columns.offsets[column], total, product);
-        }
-        output.store::<R>(&mut products.0, parameters);
+            R::multiply_add(columns.offsets[column], total, product)
+        });
     }
 }
 
@@ -284,6 +318,6 @@ vectorized! {
         columns: &PanelColumns,
         parameters: &Parameters,
         row_sums: [&[i32]; 2],
-        outputs: &mut [Row<'_>],
+        place: &Place<'_>,
     ) = finish_pairs_body
 }

@@ -3,7 +3,7 @@
 use crate::aligned::AlignedBytes;
 use crate::isa::Isa;
 use crate::matrix::Activation;
-use crate::product::{Product, SharedOutput};
+use crate::product::{Product, ROWS_OF_TASK, SharedOutput};
 use crate::tiles::{PANEL, TILE_ROWS, weights_are_signed};
 use crate::{Activations, Pool};
 
@@ -83,9 +83,6 @@ impl std::fmt::Debug for QuantizedMatrix {
         )
     }
 }
-
-/// Rows that one task multiplies with each panel while the panel is in the nearest cache.
-const ROWS_OF_TASK: usize = 4 * TILE_ROWS;
 
 /// Panels of one task where rows are few.
 const PANELS_OF_TASK: usize = 4;

@@ -15,10 +15,6 @@ const VECTORS: usize = PANEL / 16;
 /// Most sets of accumulators that a product of few rows alternates between.
 const MOST_SETS: usize = 4;
 
-/// Bytes that the products of few rows ask for ahead of their use. They read each weight once,
-/// from a far cache, and the CPU's own look-ahead stops at each page of 4 KiB.
-const AHEAD: usize = 2048;
-
 /// # Safety
 /// The CPU has AVX-512F and VNNI; there are at least `R` rows, each `panel.len() / PANEL`
 /// bytes, a multiple of four.
@@ -81,13 +77,6 @@ unsafe fn one_group<const R: usize>(
 ) {
     // SAFETY: by the caller's word.
     unsafe {
-        if R <= 2 {
-            for line in 0..VECTORS {
-                // A hint, which may name any address: past the panel is the next.
-                let ahead = panel.wrapping_add(group * 4 * PANEL + AHEAD + 64 * line);
-                _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
-            }
-        }
         let weights: [__m512i; VECTORS] = std::array::from_fn(|vector| {
             _mm512_loadu_si512(panel.add(group * 4 * PANEL + 64 * vector).cast())
         });
