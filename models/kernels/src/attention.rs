@@ -1,15 +1,20 @@
 //! Attention (Vaswani et al., 2017): over a whole segment in the encoder, over a growing cache
 //! and over the segment's memory in the decoder.
 //!
-//! Keys are kept in panels of [`PANEL`] frames, `[panel][dimension][frame]`, so that scores
-//! vectorise over frames; values in rows padded to whole vectors, so that the weighted sum
-//! vectorises over dimensions. The scale `1 / sqrt(size)` is split evenly between queries and
+//! The decoder's one query at a time meets keys in panels of [`PANEL`] frames,
+//! `[panel][dimension][frame]`, so that scores vectorise over frames, and values in rows padded
+//! to whole vectors, so that the weighted sum vectorises over dimensions. The encoder's many
+//! queries stand in such panels themselves, and everything vectorises over them. The scale `1 / sqrt(size)` is split evenly between queries and
 //! keys, as the exporter of the models does, which keeps the rounding the same.
 
-use crate::aligned::{Aligned, AlignedFloats};
+use crate::aligned::Aligned;
 use crate::isa::Isa;
-use crate::tiles::{FloatTile, PANEL, TILE_COLUMNS, TILE_ROWS, float_tile, rows_of_float_tile};
+use crate::tiles::{PANEL, TILE_COLUMNS, float_tile};
 use crate::{Pool, softmax};
+
+mod whole;
+
+use whole::WholeHead;
 
 /// How a row is split into heads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -130,123 +135,11 @@ pub fn attend_whole(
     };
     pool.run(heads.count, &|head| {
         let head = WholeHead::gather(rows, heads, head, rotary, &turns);
-        head.attend(isa, frames, |frame, values| {
+        head.attend(isa, |frame, values| {
             // SAFETY: the columns of one head, which one task owns.
             unsafe { output.write(frame * width + head.column, values) };
         });
     });
-}
-
-/// One head of a whole segment, laid out for the tiles.
-struct WholeHead {
-    heads: Heads,
-    /// The head's first column in the output.
-    column: usize,
-    queries: AlignedFloats,
-    keys: AlignedFloats,
-    values: AlignedFloats,
-}
-
-/// Frames whose scores are held at a time: a multiple of every tile's rows.
-const FRAMES_AT_ONCE: usize = 24;
-
-impl WholeHead {
-    fn gather(
-        rows: &[f32],
-        heads: Heads,
-        head: usize,
-        rotary: &Rotary,
-        turns: &[(f32, f32)],
-    ) -> WholeHead {
-        let (size, width, scale) = (heads.size, heads.width(), heads.half_scale());
-        let column = head * size;
-        let frames = rows.len() / (3 * width);
-        let pairs = rotary.frequencies.len();
-        let mut queries = AlignedFloats::zeroed(frames * size);
-        let mut keys = AlignedFloats::zeroed(frames.div_ceil(PANEL) * PANEL * size);
-        let mut values = AlignedFloats::zeroed(frames * heads.padded());
-        let mut key = [0.0; TILE_COLUMNS];
-        for (frame, row) in rows.chunks_exact(3 * width).enumerate() {
-            let query = &mut queries.as_mut_slice()[frame * size..][..size];
-            let key = &mut key[..size];
-            query.copy_from_slice(&row[column..][..size]);
-            key.copy_from_slice(&row[width + column..][..size]);
-            let turns = &turns[frame * pairs..][..pairs];
-            for ((query, key), &(sine, cosine)) in query
-                .as_chunks_mut::<2>()
-                .0
-                .iter_mut()
-                .zip(key.as_chunks_mut::<2>().0)
-                .zip(turns)
-            {
-                turn_pair(query, sine, cosine);
-                turn_pair(key, sine, cosine);
-            }
-            query.iter_mut().for_each(|x| *x *= scale);
-            key.iter_mut().for_each(|x| *x *= scale);
-            store_key(keys.as_mut_slice(), size, frame, key);
-            values.as_mut_slice()[frame * heads.padded()..][..size]
-                .copy_from_slice(&row[2 * width + column..][..size]);
-        }
-        WholeHead {
-            heads,
-            column,
-            queries,
-            keys,
-            values,
-        }
-    }
-
-    fn attend(&self, isa: Isa, frames: usize, write: impl Fn(usize, &[f32])) {
-        let (size, padded) = (self.heads.size, self.heads.padded());
-        let panels = frames.div_ceil(PANEL);
-        let mut scores = AlignedFloats::zeroed(FRAMES_AT_ONCE * panels * PANEL);
-        let mut tile = Aligned::<FloatTile>([[0.0; TILE_COLUMNS]; TILE_ROWS]);
-        for first in (0..frames).step_by(FRAMES_AT_ONCE) {
-            let count = FRAMES_AT_ONCE.min(frames - first);
-            let queries = &self.queries.as_slice()[first * size..][..count * size];
-            for start in (0..count).step_by(TILE_ROWS) {
-                let mut inputs: [&[f32]; TILE_ROWS] = [&[]; TILE_ROWS];
-                let tile_rows = TILE_ROWS.min(count - start);
-                for (input, query) in inputs.iter_mut().zip(queries[start * size..].chunks(size)) {
-                    *input = query;
-                }
-                for (panel, keys) in self.keys.as_slice().chunks_exact(PANEL * size).enumerate() {
-                    float_tile(isa, &inputs[..tile_rows], keys, PANEL, &mut tile.0);
-                    for (row, sums) in tile.0.iter().enumerate().take(tile_rows) {
-                        scores.as_mut_slice()[((start + row) * panels + panel) * PANEL..][..PANEL]
-                            .copy_from_slice(&sums[..PANEL]);
-                    }
-                }
-            }
-            for row in scores
-                .as_mut_slice()
-                .chunks_exact_mut(panels * PANEL)
-                .take(count)
-            {
-                softmax(isa, &mut row[..frames]);
-            }
-            let step = rows_of_float_tile(padded);
-            for start in (0..count).step_by(step) {
-                let mut inputs: [&[f32]; TILE_ROWS] = [&[]; TILE_ROWS];
-                let tile_rows = step.min(count - start);
-                let weights = scores.as_slice().chunks_exact(panels * PANEL).skip(start);
-                for (input, weights) in inputs.iter_mut().zip(weights) {
-                    *input = &weights[..frames];
-                }
-                float_tile(
-                    isa,
-                    &inputs[..tile_rows],
-                    self.values.as_slice(),
-                    padded,
-                    &mut tile.0,
-                );
-                for (row, sums) in tile.0.iter().enumerate().take(tile_rows) {
-                    write(first + start + row, &sums[..size]);
-                }
-            }
-        }
-    }
 }
 
 /// Puts the key of `frame` into panels.
@@ -354,18 +247,18 @@ fn attend_one(
     weights: &mut [f32],
     output: &mut [f32],
 ) {
-    let mut tile = Aligned::<FloatTile>([[0.0; TILE_COLUMNS]; TILE_ROWS]);
     for (keys, weights) in keys
         .chunks_exact(PANEL * query.len())
         .zip(weights.chunks_exact_mut(PANEL))
     {
-        float_tile(isa, &[query], keys, PANEL, &mut tile.0);
-        weights.copy_from_slice(&tile.0[0][..PANEL]);
+        float_tile(isa, &[query], keys, PANEL, weights, PANEL);
     }
     let weights = &mut weights[..frames];
     softmax(isa, weights);
-    float_tile(isa, &[weights], values, values.len() / frames, &mut tile.0);
-    output.copy_from_slice(&tile.0[0][..output.len()]);
+    let padded = values.len() / frames;
+    let mut sums = Aligned([0.0; TILE_COLUMNS]);
+    float_tile(isa, &[weights], values, padded, &mut sums.0, TILE_COLUMNS);
+    output.copy_from_slice(&sums.0[..output.len()]);
 }
 
 /// Lays out what the decoder attends to in a segment: once a segment, not once a token.

@@ -4,7 +4,7 @@
 use crate::Pool;
 use crate::aligned::{Aligned, AlignedFloats};
 use crate::isa::Isa;
-use crate::tiles::{FloatTile, PANEL, TILE_COLUMNS, TILE_ROWS, float_tile};
+use crate::tiles::{PANEL, TILE_ROWS, float_tile};
 
 /// What a product goes through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
@@ -100,25 +100,27 @@ impl Matrix {
 
     fn multiply_block(&self, input: &[f32], stride: usize, output: &mut [f32]) {
         let rows = output.len() / self.columns;
-        let mut tile = Aligned::<FloatTile>([[0.0; TILE_COLUMNS]; TILE_ROWS]);
+        let columns = self.columns;
+        let mut tile = Aligned([0.0; TILE_ROWS * PANEL]);
         for first in (0..rows).step_by(TILE_ROWS) {
             let count = TILE_ROWS.min(rows - first);
             let mut inputs: [&[f32]; TILE_ROWS] = [&[]; TILE_ROWS];
             for (row, slice) in inputs.iter_mut().enumerate().take(count) {
                 *slice = &input[(first + row) * stride..][..self.depth];
             }
+            let inputs = &inputs[..count];
             let panels = self.packed.as_slice().chunks_exact(self.depth * PANEL);
             for (panel, floats) in panels.enumerate() {
-                float_tile(self.isa, &inputs[..count], floats, PANEL, &mut tile.0);
-                let width = PANEL.min(self.columns - panel * PANEL);
-                for (row, sums) in tile.0.iter().enumerate().take(count) {
-                    let start = (first + row) * self.columns + panel * PANEL;
-                    let output = &mut output[start..start + width];
-                    // A length that is known at compile time is copied without a call.
-                    match <&mut [f32; PANEL]>::try_from(&mut *output) {
-                        Ok(output) => output.copy_from_slice(&sums[..PANEL]),
-                        Err(_) => output.copy_from_slice(&sums[..width]),
-                    }
+                let output = &mut output[first * columns + panel * PANEL..];
+                let width = PANEL.min(columns - panel * PANEL);
+                if width == PANEL {
+                    float_tile(self.isa, inputs, floats, PANEL, output, columns);
+                    continue;
+                }
+                float_tile(self.isa, inputs, floats, PANEL, &mut tile.0, PANEL);
+                let sums = tile.0.chunks_exact(PANEL).take(count);
+                for (sums, output) in sums.zip(output.chunks_mut(columns)) {
+                    output[..width].copy_from_slice(&sums[..width]);
                 }
             }
         }

@@ -1,4 +1,5 @@
-//! Numbers for tests: without a pattern, and the same on every CPU.
+//! Numbers for tests, without a pattern and the same on every CPU, and what they are measured
+//! against.
 
 /// `length` numbers in -1..1.
 pub(crate) fn floats(seed: u64, length: usize) -> Vec<f32> {
@@ -35,4 +36,20 @@ pub(crate) fn digest(values: &[f32]) -> u64 {
         .fold(0xCBF2_9CE4_8422_2325, |digest, byte| {
             (digest ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
         })
+}
+
+/// The error function by the series of positive terms (DLMF 7.6.2).
+pub(crate) fn erf(x: f64) -> f64 {
+    if x.abs() > 6.0 {
+        return x.signum();
+    }
+    let (mut term, mut sum) = (x, x);
+    for n in 1..200 {
+        term *= 2.0 * x * x / f64::from(2 * n + 1);
+        sum += term;
+        if term.abs() <= sum.abs() * 1e-17 {
+            break;
+        }
+    }
+    (2.0 / std::f64::consts::PI.sqrt()) * (-x * x).exp() * sum
 }

@@ -5,7 +5,7 @@
 use std::arch::aarch64::*;
 use std::arch::asm;
 
-use super::{FloatTile, IntegerTile, PANEL};
+use super::{IntegerTile, PANEL};
 
 /// Vectors of four columns in a panel.
 const VECTORS: usize = PANEL / 4;
@@ -136,7 +136,8 @@ unsafe fn long_block<const R: usize>(rows: &[&[i8]], panel: &[u8], tile: &mut [[
     let groups = panel.len() / (4 * PANEL);
     let rows: [*const i8; R] = std::array::from_fn(|row| rows[row].as_ptr());
     for first in (0..VECTORS).step_by(AT_ONCE) {
-        let panel = panel[16 * first..].as_ptr().cast::<i8>();
+        // Wrapping, as a panel without depth has no such column.
+        let panel = panel.as_ptr().wrapping_add(16 * first).cast::<i8>();
         let mut sums = [[vdupq_n_s32(0); 2 * AT_ONCE]; R];
         for group in 0..groups {
             let activations: [int8x16_t; R] = std::array::from_fn(|row| {
@@ -169,25 +170,27 @@ unsafe fn long_block<const R: usize>(rows: &[&[i8]], panel: &[u8], tile: &mut [[
 ///
 /// # Safety
 /// The CPU has NEON; every row has `panel.len() / width` values; `width` is a multiple of
-/// sixteen, at most [`super::TILE_COLUMNS`].
+/// sixteen.
 #[target_feature(enable = "neon")]
 pub(super) unsafe fn float_tile(
     rows: &[&[f32]],
     panel: &[f32],
     width: usize,
-    tile: &mut FloatTile,
+    output: &mut [f32],
+    stride: usize,
 ) {
-    for (rows, tile) in rows.chunks(FLOAT_BLOCK).zip(tile.chunks_mut(FLOAT_BLOCK)) {
+    let outputs = output.chunks_mut(FLOAT_BLOCK * stride);
+    for (rows, output) in rows.chunks(FLOAT_BLOCK).zip(outputs) {
         for first in (0..width).step_by(16) {
             // SAFETY: the depth by the caller's word; rows and columns are counted here.
             unsafe {
                 match rows.len() {
-                    1 => float_block::<1>(rows, panel, width, first, tile),
-                    2 => float_block::<2>(rows, panel, width, first, tile),
-                    3 => float_block::<3>(rows, panel, width, first, tile),
-                    4 => float_block::<4>(rows, panel, width, first, tile),
-                    5 => float_block::<5>(rows, panel, width, first, tile),
-                    _ => float_block::<FLOAT_BLOCK>(rows, panel, width, first, tile),
+                    1 => float_block::<1>(rows, panel, (width, first), output, stride),
+                    2 => float_block::<2>(rows, panel, (width, first), output, stride),
+                    3 => float_block::<3>(rows, panel, (width, first), output, stride),
+                    4 => float_block::<4>(rows, panel, (width, first), output, stride),
+                    5 => float_block::<5>(rows, panel, (width, first), output, stride),
+                    _ => float_block::<FLOAT_BLOCK>(rows, panel, (width, first), output, stride),
                 }
             }
         }
@@ -204,9 +207,9 @@ pub(super) unsafe fn float_tile(
 unsafe fn float_block<const R: usize>(
     rows: &[&[f32]],
     panel: &[f32],
-    width: usize,
-    first: usize,
-    tile: &mut [[f32; super::TILE_COLUMNS]],
+    (width, first): (usize, usize),
+    output: &mut [f32],
+    stride: usize,
 ) {
     let depth = panel.len() / width;
     let rows: [*const f32; R] = std::array::from_fn(|row| rows[row].as_ptr());
@@ -226,7 +229,7 @@ unsafe fn float_block<const R: usize>(
             }
         }
     }
-    for (sums, out) in sums.iter().zip(tile) {
+    for (sums, out) in sums.iter().zip(output.chunks_mut(stride)) {
         for (vector, sum) in sums.iter().enumerate() {
             let out = &mut out[first + 4 * vector..][..4];
             // SAFETY: four columns, by the slice above.

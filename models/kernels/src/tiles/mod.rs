@@ -23,9 +23,6 @@ pub(crate) const TILE_COLUMNS: usize = 64;
 /// Integer sums of a tile, `[row][column]`.
 pub(crate) type IntegerTile = [[i32; PANEL]; TILE_ROWS];
 
-/// f32 sums of a tile, `[row][column]`.
-pub(crate) type FloatTile = [[f32; TILE_COLUMNS]; TILE_ROWS];
-
 /// Calls `$function::<R>` with `R` the number of rows, one of those given.
 #[cfg(target_arch = "x86_64")]
 macro_rules! by_rows {
@@ -103,38 +100,42 @@ fn integer_tile_plain(rows: &[&[i8]], panel: &[u8], tile: &mut IntegerTile) {
     }
 }
 
-/// `tile[r][c]` = the sum over depth of `rows[r][depth] * panel[depth][c]` for the first
-/// `width` columns; `width` is 16, 32, 48 or 64.
+/// `output[r * stride + c]` = the sum over depth of `rows[r][depth] * panel[depth][c]` for the
+/// first `width` columns; `width` is 16, 32, 48 or 64.
 ///
 /// # Panics
-/// When a row is not as deep as the panel, or there are none or more rows than
-/// [`rows_of_float_tile`] allows.
+/// When a row is not as deep as the panel, there are none or more rows than
+/// [`rows_of_float_tile`] allows, or the output does not reach to the last of them.
 pub(crate) fn float_tile(
     isa: Isa,
     rows: &[&[f32]],
     panel: &[f32],
     width: usize,
-    tile: &mut FloatTile,
+    output: &mut [f32],
+    stride: usize,
 ) {
     let depth = panel.len() / width;
     assert!(matches!(width, 16 | 32 | 48 | 64) && panel.len() == depth * width);
     assert!(rows.iter().all(|row| row.len() == depth));
     assert!((1..=rows_of_float_tile(width)).contains(&rows.len()));
+    assert!(stride >= width && output.len() >= (rows.len() - 1) * stride + width);
     match isa.level() {
         #[cfg(target_arch = "x86_64")]
         Level::Avx512Vnni => {
             use x86::{float_tile_1, float_tile_2, float_tile_3, float_tile_4};
-            // SAFETY: the level proves the features; depths were checked above.
+            // SAFETY: the level proves the features; depths and output were checked above.
             unsafe {
                 match width {
                     16 => {
-                        by_rows!(rows, [1 2 3 4 5 6 7 8 9 10 11 12], float_tile_1(rows, panel, tile))
+                        by_rows!(rows, [1 2 3 4 5 6 7 8 9 10 11 12], float_tile_1(rows, panel, output, stride))
                     }
                     32 => {
-                        by_rows!(rows, [1 2 3 4 5 6 7 8 9 10 11 12], float_tile_2(rows, panel, tile))
+                        by_rows!(rows, [1 2 3 4 5 6 7 8 9 10 11 12], float_tile_2(rows, panel, output, stride))
                     }
-                    48 => by_rows!(rows, [1 2 3 4 5 6 7 8], float_tile_3(rows, panel, tile)),
-                    64 => by_rows!(rows, [1 2 3 4 5 6], float_tile_4(rows, panel, tile)),
+                    48 => {
+                        by_rows!(rows, [1 2 3 4 5 6 7 8], float_tile_3(rows, panel, output, stride))
+                    }
+                    64 => by_rows!(rows, [1 2 3 4 5 6], float_tile_4(rows, panel, output, stride)),
                     width => unreachable!("an f32 tile {width} wide"),
                 }
             }
@@ -142,14 +143,14 @@ pub(crate) fn float_tile(
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 | Level::AvxVnni => {
             // SAFETY: as above.
-            unsafe { x86::float_tile_avx2(rows, panel, width, tile) }
+            unsafe { x86::float_tile_avx2(rows, panel, width, output, stride) }
         }
         #[cfg(target_arch = "aarch64")]
         Level::Neon | Level::NeonDot => {
             // SAFETY: as above.
-            unsafe { aarch64::float_tile(rows, panel, width, tile) }
+            unsafe { aarch64::float_tile(rows, panel, width, output, stride) }
         }
-        Level::Portable => float_tile_plain(rows, panel, width, tile),
+        Level::Portable => float_tile_plain(rows, panel, width, output, stride),
     }
 }
 
@@ -163,8 +164,14 @@ pub(crate) fn rows_of_float_tile(width: usize) -> usize {
 }
 
 /// The reference: what every other f32 kernel must be close to.
-fn float_tile_plain(rows: &[&[f32]], panel: &[f32], width: usize, tile: &mut FloatTile) {
-    for (row, sums) in rows.iter().zip(tile.iter_mut()) {
+fn float_tile_plain(
+    rows: &[&[f32]],
+    panel: &[f32],
+    width: usize,
+    output: &mut [f32],
+    stride: usize,
+) {
+    for (row, sums) in rows.iter().zip(output.chunks_mut(stride)) {
         for first in (0..width).step_by(16) {
             let mut accumulated = [0.0_f32; 16];
             for (values, &factor) in panel.chunks_exact(width).zip(*row) {

@@ -3,7 +3,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{FloatTile, IntegerTile, PANEL};
+use super::{IntegerTile, PANEL};
 
 mod avx2;
 
@@ -91,13 +91,15 @@ unsafe fn one_group<const R: usize>(
 }
 
 /// # Safety
-/// The CPU has AVX-512F; there are at least `R` rows, each `panel.len() / (16 * V)` deep.
+/// The CPU has AVX-512F; there are at least `R` rows, each `panel.len() / (16 * V)` deep; `output` has
+/// `(R - 1) * stride + 16 * V` elements.
 #[inline]
 #[target_feature(enable = "avx512f")]
 unsafe fn float_tile_of<const R: usize, const V: usize>(
     rows: &[&[f32]],
     panel: &[f32],
-    tile: &mut FloatTile,
+    output: &mut [f32],
+    stride: usize,
 ) {
     let depth = panel.len() / (16 * V);
     let panel = panel.as_ptr();
@@ -116,10 +118,11 @@ unsafe fn float_tile_of<const R: usize, const V: usize>(
             }
         }
     }
-    for (sums, out) in sums.iter().zip(tile.iter_mut()) {
+    let output = output.as_mut_ptr();
+    for (row, sums) in sums.iter().enumerate() {
         for (vector, sum) in sums.iter().enumerate() {
-            // SAFETY: a row of the tile has room for four vectors, and `V` is at most 4.
-            unsafe { _mm512_storeu_ps(out.as_mut_ptr().add(16 * vector), *sum) };
+            // SAFETY: the output reaches to the end of row `R - 1`.
+            unsafe { _mm512_storeu_ps(output.add(row * stride + 16 * vector), *sum) };
         }
     }
 }
@@ -132,10 +135,11 @@ macro_rules! float_tiles {
         pub(super) unsafe fn $name<const R: usize>(
             rows: &[&[f32]],
             panel: &[f32],
-            tile: &mut FloatTile,
+            output: &mut [f32],
+            stride: usize,
         ) {
             // SAFETY: by the caller's word.
-            unsafe { float_tile_of::<R, $vectors>(rows, panel, tile) }
+            unsafe { float_tile_of::<R, $vectors>(rows, panel, output, stride) }
         }
     )* };
 }

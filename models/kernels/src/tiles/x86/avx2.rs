@@ -4,7 +4,7 @@
 use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 
-use crate::tiles::{FloatTile, IntegerTile, PANEL};
+use crate::tiles::{IntegerTile, PANEL};
 
 /// Most rows of a block: twelve accumulators, two vectors of the panel, one factor.
 const BLOCK_ROWS: usize = 6;
@@ -94,7 +94,7 @@ unsafe fn words_times_panel<const R: usize, const V: usize>(
 ) {
     let groups = panel.len() / (4 * PANEL);
     for first in (0..PANEL / 4).step_by(V) {
-        let panel = panel[16 * first..].as_ptr();
+        let panel = panel.as_ptr().wrapping_add(16 * first);
         let mut sums = [[_mm256_setzero_si256(); V]; R];
         for group in 0..groups {
             // SAFETY: `group` is below the groups of the panel, four words each of every row.
@@ -154,7 +154,8 @@ macro_rules! integer_tile_by_dot_product {
                 let groups = panel.len() / (4 * PANEL);
                 let rows: [*const i8; R] = std::array::from_fn(|row| rows[row].as_ptr());
                 for first in (0..PANEL / 8).step_by(V) {
-                    let panel = panel[32 * first..].as_ptr();
+                    // Wrapping, as a panel without depth has no such column.
+                    let panel = panel.as_ptr().wrapping_add(32 * first);
                     let mut sums = [[_mm256_setzero_si256(); V]; R];
                     for group in 0..groups {
                         // SAFETY: `group` is below the groups of the panel and of every row.
@@ -216,16 +217,17 @@ integer_tile_by_dot_product! {
 ///
 /// # Safety
 /// The CPU has AVX2 and FMA; every row has `panel.len() / width` values; `width` is a multiple
-/// of sixteen, at most [`crate::tiles::TILE_COLUMNS`].
+/// of sixteen.
 #[target_feature(enable = "avx2,fma")]
 pub(in crate::tiles) unsafe fn float_tile_avx2(
     rows: &[&[f32]],
     panel: &[f32],
     width: usize,
-    tile: &mut FloatTile,
+    output: &mut [f32],
+    stride: usize,
 ) {
     let height = rows_of_block(rows.len());
-    for (rows, tile) in rows.chunks(height).zip(tile.chunks_mut(height)) {
+    for (rows, output) in rows.chunks(height).zip(output.chunks_mut(height * stride)) {
         let mut first = 0;
         while first < width {
             // Few rows need more columns, or each sum would wait for the one before it.
@@ -234,14 +236,14 @@ pub(in crate::tiles) unsafe fn float_tile_avx2(
             // `first` on, 16 or, where so many are left, 32.
             unsafe {
                 match rows.len() {
-                    1 if wide => float_block::<1, 4>(rows, panel, width, first, tile),
-                    2 if wide => float_block::<2, 4>(rows, panel, width, first, tile),
-                    1 => float_block::<1, 2>(rows, panel, width, first, tile),
-                    2 => float_block::<2, 2>(rows, panel, width, first, tile),
-                    3 => float_block::<3, 2>(rows, panel, width, first, tile),
-                    4 => float_block::<4, 2>(rows, panel, width, first, tile),
-                    5 => float_block::<5, 2>(rows, panel, width, first, tile),
-                    6 => float_block::<6, 2>(rows, panel, width, first, tile),
+                    1 if wide => float_block::<1, 4>(rows, panel, (width, first), output, stride),
+                    2 if wide => float_block::<2, 4>(rows, panel, (width, first), output, stride),
+                    1 => float_block::<1, 2>(rows, panel, (width, first), output, stride),
+                    2 => float_block::<2, 2>(rows, panel, (width, first), output, stride),
+                    3 => float_block::<3, 2>(rows, panel, (width, first), output, stride),
+                    4 => float_block::<4, 2>(rows, panel, (width, first), output, stride),
+                    5 => float_block::<5, 2>(rows, panel, (width, first), output, stride),
+                    6 => float_block::<6, 2>(rows, panel, (width, first), output, stride),
                     rows => unreachable!("a block of {rows} rows"),
                 }
             }
@@ -254,15 +256,15 @@ pub(in crate::tiles) unsafe fn float_tile_avx2(
 ///
 /// # Safety
 /// The CPU has AVX2 and FMA; there are `R` rows of `panel.len() / width` values; columns
-/// `first..first + 8 * V` are within `width`, and `width` within a row of `tile`.
+/// `first..first + 8 * V` are within `width`.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn float_block<const R: usize, const V: usize>(
     rows: &[&[f32]],
     panel: &[f32],
-    width: usize,
-    first: usize,
-    tile: &mut [[f32; crate::tiles::TILE_COLUMNS]],
+    (width, first): (usize, usize),
+    output: &mut [f32],
+    stride: usize,
 ) {
     let depth = panel.len() / width;
     let rows: [*const f32; R] = std::array::from_fn(|row| rows[row].as_ptr());
@@ -282,7 +284,7 @@ unsafe fn float_block<const R: usize, const V: usize>(
             }
         }
     }
-    for (sums, out) in sums.iter().zip(tile) {
+    for (sums, out) in sums.iter().zip(output.chunks_mut(stride)) {
         for (vector, sum) in sums.iter().enumerate() {
             let out = &mut out[first + 8 * vector..][..8];
             // SAFETY: eight columns, by the slice above.
@@ -303,7 +305,7 @@ mod tests {
         {
             return;
         }
-        for depth in [4, 36, 288] {
+        for depth in [0, 4, 36, 288] {
             let panel: Vec<u8> = (0..depth * PANEL)
                 .map(|i| (i * 37 + i / 251) as u8)
                 .collect();

@@ -1,0 +1,149 @@
+//! One head of a whole segment.
+//!
+//! Queries are taken a panel of [`PANEL`] frames at a time, and scores are kept as
+//! `[key][query]`: the two products, and the softmax between them, then all vectorise over the
+//! queries of a panel, and none of them pads the dimensions of a head.
+
+use super::{Heads, Rotary, store_key, turn_pair};
+use crate::aligned::{Aligned, AlignedFloats};
+use crate::isa::{Isa, Rounding, vectorized};
+use crate::tiles::{PANEL, TILE_COLUMNS, TILE_ROWS, float_tile};
+use crate::vector::exp;
+
+/// One head of a whole segment, laid out for the tiles.
+pub(super) struct WholeHead {
+    size: usize,
+    frames: usize,
+    /// The head's first column in the output.
+    pub(super) column: usize,
+    /// `[panel][dimension][frame]`, scaled.
+    queries: AlignedFloats,
+    /// `[frame][dimension]`, scaled.
+    keys: AlignedFloats,
+    /// `[dimension][frame]`.
+    values: AlignedFloats,
+}
+
+impl WholeHead {
+    /// Takes head `head` from `rows`, `[frames, 3 * width]`. `turns`: sine and cosine,
+    /// `[frame][pair]`.
+    pub(super) fn gather(
+        rows: &[f32],
+        heads: Heads,
+        head: usize,
+        rotary: &Rotary,
+        turns: &[(f32, f32)],
+    ) -> WholeHead {
+        let (size, width, scale) = (heads.size, heads.width(), heads.half_scale());
+        let column = head * size;
+        let frames = rows.len() / (3 * width);
+        let pairs = rotary.frequencies.len();
+        let mut queries = AlignedFloats::zeroed(frames.div_ceil(PANEL) * PANEL * size);
+        let mut keys = AlignedFloats::zeroed(frames * size);
+        let mut values = AlignedFloats::zeroed(frames * size);
+        let mut query = [0.0; TILE_COLUMNS];
+        let query = &mut query[..size];
+        let all_queries = queries.as_mut_slice();
+        let all_keys = keys.as_mut_slice();
+        let all_values = values.as_mut_slice();
+        for (frame, row) in rows.chunks_exact(3 * width).enumerate() {
+            let key = &mut all_keys[frame * size..][..size];
+            query.copy_from_slice(&row[column..][..size]);
+            key.copy_from_slice(&row[width + column..][..size]);
+            let turns = &turns[frame * pairs..][..pairs];
+            for ((query, key), &(sine, cosine)) in query
+                .as_chunks_mut::<2>()
+                .0
+                .iter_mut()
+                .zip(key.as_chunks_mut::<2>().0)
+                .zip(turns)
+            {
+                turn_pair(query, sine, cosine);
+                turn_pair(key, sine, cosine);
+            }
+            query.iter_mut().for_each(|x| *x *= scale);
+            key.iter_mut().for_each(|x| *x *= scale);
+            store_key(all_queries, size, frame, query);
+            let value = &row[2 * width + column..][..size];
+            for (all, x) in all_values.chunks_exact_mut(frames).zip(value) {
+                all[frame] = *x;
+            }
+        }
+        WholeHead {
+            size,
+            frames,
+            column,
+            queries,
+            keys,
+            values,
+        }
+    }
+
+    /// Calls `write` with each frame and what it is given.
+    pub(super) fn attend(&self, isa: Isa, write: impl Fn(usize, &[f32])) {
+        let (size, frames) = (self.size, self.frames);
+        // Scores, then what softmax makes of them before the division: `[key][query]`.
+        let mut scores = AlignedFloats::zeroed(frames * PANEL);
+        let scores = scores.as_mut_slice();
+        let mut sums = Aligned([0.0; TILE_COLUMNS * PANEL]);
+        let mut inverses = [0.0; PANEL];
+        let mut output = [0.0; TILE_COLUMNS];
+        let panels = self.queries.as_slice().chunks_exact(PANEL * size);
+        for (panel, queries) in panels.enumerate() {
+            rows_times_panel(isa, self.keys.as_slice(), size, queries, scores);
+            exponentiate(isa, scores, &mut inverses);
+            rows_times_panel(isa, self.values.as_slice(), frames, scores, &mut sums.0);
+            let first = panel * PANEL;
+            for (query, inverse) in inverses.iter().enumerate().take(frames - first) {
+                let sums = sums.0.chunks_exact(PANEL);
+                for (out, sums) in output.iter_mut().zip(sums).take(size) {
+                    *out = sums[query] * inverse;
+                }
+                write(first + query, &output[..size]);
+            }
+        }
+    }
+}
+
+/// `output[r][c]` = the sum over depth of `rows[r][depth] * panel[depth][c]`, for any number of
+/// rows `depth` long, in tiles of about one size.
+fn rows_times_panel(isa: Isa, rows: &[f32], depth: usize, panel: &[f32], output: &mut [f32]) {
+    let count = rows.len() / depth;
+    let height = count.div_ceil(count.div_ceil(TILE_ROWS).max(1)).max(1);
+    let tiles = rows.chunks(height * depth);
+    for (rows, output) in tiles.zip(output.chunks_mut(height * PANEL)) {
+        let mut inputs: [&[f32]; TILE_ROWS] = [&[]; TILE_ROWS];
+        for (input, row) in inputs.iter_mut().zip(rows.chunks_exact(depth)) {
+            *input = row;
+        }
+        let inputs = &inputs[..rows.len() / depth];
+        float_tile(isa, inputs, panel, PANEL, output, PANEL);
+    }
+}
+
+#[inline(always)]
+fn exponentiate_body<R: Rounding>(scores: &mut [f32], inverses: &mut [f32; PANEL]) {
+    let (rows, _) = scores.as_chunks_mut::<PANEL>();
+    let mut greatest = [f32::NEG_INFINITY; PANEL];
+    for row in rows.iter() {
+        for (greatest, &x) in greatest.iter_mut().zip(row) {
+            *greatest = if x > *greatest { x } else { *greatest };
+        }
+    }
+    let mut totals = [0.0; PANEL];
+    for row in rows {
+        for ((x, greatest), total) in row.iter_mut().zip(&greatest).zip(&mut totals) {
+            *x = exp::<R>(*x - greatest);
+            *total += *x;
+        }
+    }
+    for (inverse, total) in inverses.iter_mut().zip(totals) {
+        *inverse = 1.0 / total;
+    }
+}
+
+vectorized! {
+    /// Softmax of each column of `scores`, `[key][query]`, all but the division: by what it is
+    /// left to multiply, `inverses` says.
+    fn exponentiate(scores: &mut [f32], inverses: &mut [f32; PANEL]) = exponentiate_body
+}
