@@ -1,6 +1,6 @@
 //! Is anyone speaking? Silero's voice activity detector, run by tract.
 //!
-//! A recurrent network of 2.3 MB gives each frame of 32 ms the probability that it holds
+//! A recurrent network of 1.3 MB gives each frame of 32 ms the probability that it holds
 //! speech. It looks at the 64 samples before the frame as well, and carries a state from
 //! frame to frame: frames go in in order, none left out, and [`Vad::reset`] stands between
 //! two recordings.
