@@ -134,7 +134,7 @@ pub fn attend_whole(
         length: output.len(),
     };
     pool.run(heads.count, &|head| {
-        let head = WholeHead::gather(rows, heads, head, rotary, &turns);
+        let head = WholeHead::gather(isa, rows, heads, head, &turns);
         head.attend(isa, |frame, values| {
             // SAFETY: the columns of one head, which one task owns.
             unsafe { output.write(frame * width + head.column, values) };

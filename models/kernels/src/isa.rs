@@ -99,6 +99,33 @@ impl Isa {
     }
 }
 
+/// Asks for `values`, which will be read soon, to be brought near; a hint, without effect on
+/// what is computed.
+#[inline(always)]
+pub(crate) fn prefetch(values: &[f32]) {
+    /// Of a cache line.
+    const FLOATS: usize = 16;
+    for line in values.chunks(FLOATS) {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the hint reads nothing; SSE is part of every x86-64.
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast());
+        }
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: the hint reads nothing.
+        unsafe {
+            std::arch::asm!(
+                "prfm pldl1keep, [{}]",
+                in(reg) line.as_ptr(),
+                options(nostack, preserves_flags, readonly)
+            );
+        }
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+        let _ = line;
+    }
+}
+
 /// How a product and a sum are rounded: the compiler may only fuse them where it is told to,
 /// and `f32::mul_add` without the instruction is a library call.
 pub(crate) trait Rounding {

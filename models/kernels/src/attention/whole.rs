@@ -4,9 +4,9 @@
 //! `[key][query]`: the two products, and the softmax between them, then all vectorise over the
 //! queries of a panel, and none of them pads the dimensions of a head.
 
-use super::{Heads, Rotary, store_key, turn_pair};
+use super::{Heads, store_key, turn_pair};
 use crate::aligned::{Aligned, AlignedFloats};
-use crate::isa::{Isa, Rounding, vectorized};
+use crate::isa::{Isa, Rounding, prefetch, vectorized};
 use crate::tiles::{PANEL, TILE_COLUMNS, TILE_ROWS, float_tile};
 use crate::vector::exp;
 
@@ -28,51 +28,30 @@ impl WholeHead {
     /// Takes head `head` from `rows`, `[frames, 3 * width]`. `turns`: sine and cosine,
     /// `[frame][pair]`.
     pub(super) fn gather(
+        isa: Isa,
         rows: &[f32],
         heads: Heads,
         head: usize,
-        rotary: &Rotary,
         turns: &[(f32, f32)],
     ) -> WholeHead {
-        let (size, width, scale) = (heads.size, heads.width(), heads.half_scale());
-        let column = head * size;
-        let frames = rows.len() / (3 * width);
-        let pairs = rotary.frequencies.len();
+        let size = heads.size;
+        let frames = rows.len() / (3 * heads.width());
         let mut queries = AlignedFloats::zeroed(frames.div_ceil(PANEL) * PANEL * size);
         let mut keys = AlignedFloats::zeroed(frames * size);
         let mut values = AlignedFloats::zeroed(frames * size);
-        let mut query = [0.0; TILE_COLUMNS];
-        let query = &mut query[..size];
-        let all_queries = queries.as_mut_slice();
-        let all_keys = keys.as_mut_slice();
-        let all_values = values.as_mut_slice();
-        for (frame, row) in rows.chunks_exact(3 * width).enumerate() {
-            let key = &mut all_keys[frame * size..][..size];
-            query.copy_from_slice(&row[column..][..size]);
-            key.copy_from_slice(&row[width + column..][..size]);
-            let turns = &turns[frame * pairs..][..pairs];
-            for ((query, key), &(sine, cosine)) in query
-                .as_chunks_mut::<2>()
-                .0
-                .iter_mut()
-                .zip(key.as_chunks_mut::<2>().0)
-                .zip(turns)
-            {
-                turn_pair(query, sine, cosine);
-                turn_pair(key, sine, cosine);
-            }
-            query.iter_mut().for_each(|x| *x *= scale);
-            key.iter_mut().for_each(|x| *x *= scale);
-            store_key(all_queries, size, frame, query);
-            let value = &row[2 * width + column..][..size];
-            for (all, x) in all_values.chunks_exact_mut(frames).zip(value) {
-                all[frame] = *x;
-            }
-        }
+        lay_out(
+            isa,
+            rows,
+            (heads, head),
+            turns,
+            queries.as_mut_slice(),
+            keys.as_mut_slice(),
+            values.as_mut_slice(),
+        );
         WholeHead {
             size,
             frames,
-            column,
+            column: head * size,
             queries,
             keys,
             values,
@@ -102,6 +81,71 @@ impl WholeHead {
                 write(first + query, &output[..size]);
             }
         }
+    }
+}
+
+/// Frames that are asked for ahead of their use: a head's columns of a row are too few, and too
+/// far from those of the next, for the CPU to see what comes.
+const FRAMES_AHEAD: usize = 4;
+
+#[inline(always)]
+fn lay_out_body<R: Rounding>(
+    rows: &[f32],
+    (heads, head): (Heads, usize),
+    turns: &[(f32, f32)],
+    queries: &mut [f32],
+    keys: &mut [f32],
+    values: &mut [f32],
+) {
+    let (size, width, scale) = (heads.size, heads.width(), heads.half_scale());
+    let frames = rows.len() / (3 * width);
+    let pairs = turns.len() / frames.max(1);
+    let mut query = [0.0; TILE_COLUMNS];
+    let query = &mut query[..size];
+    for (frame, row) in rows.chunks_exact(3 * width).enumerate() {
+        let parts = [0, 1, 2].map(|part| part * width + head * size);
+        if let Some(ahead) = rows.get((frame + FRAMES_AHEAD) * 3 * width..) {
+            for start in parts {
+                prefetch(ahead.get(start..start + size).unwrap_or_default());
+            }
+        }
+        let [own_query, own_key, own_value] = parts.map(|start| &row[start..start + size]);
+        let turns = &turns[frame * pairs..][..pairs];
+        turn_and_scale(own_query, turns, scale, query);
+        store_key(queries, size, frame, query);
+        turn_and_scale(own_key, turns, scale, &mut keys[frame * size..][..size]);
+        for (all, x) in values.chunks_exact_mut(frames).zip(own_value) {
+            all[frame] = *x;
+        }
+    }
+}
+
+vectorized! {
+    /// Lays out the queries, keys and values of one head of `rows`.
+    fn lay_out(
+        rows: &[f32],
+        head: (Heads, usize),
+        turns: &[(f32, f32)],
+        queries: &mut [f32],
+        keys: &mut [f32],
+        values: &mut [f32],
+    ) = lay_out_body
+}
+
+/// The first pairs of `input` turned, all of it scaled.
+#[inline(always)]
+fn turn_and_scale(input: &[f32], turns: &[(f32, f32)], scale: f32, output: &mut [f32]) {
+    let (turned, rest) = input.split_at(2 * turns.len());
+    let (turned_output, rest_output) = output.split_at_mut(2 * turns.len());
+    let pairs = turned.as_chunks::<2>().0.iter().zip(turns);
+    for (out, (pair, &(sine, cosine))) in turned_output.as_chunks_mut::<2>().0.iter_mut().zip(pairs)
+    {
+        let mut pair = *pair;
+        turn_pair(&mut pair, sine, cosine);
+        *out = pair.map(|x| x * scale);
+    }
+    for (out, x) in rest_output.iter_mut().zip(rest) {
+        *out = x * scale;
     }
 }
 
