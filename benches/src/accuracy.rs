@@ -18,7 +18,7 @@ const TARGET_RATIO: f64 = 1.05;
 /// Share of clips on which both read the same tokens, at least.
 const TARGET_IDENTITY: f64 = 0.99;
 /// Differing clips that are printed in full.
-const SHOWN: usize = 10;
+const SHOWN: usize = 20;
 
 /// What a reader makes of every clip.
 pub(crate) fn read_all(reader: &mut dyn Reader, clips: &[Clip]) -> Result<Vec<String>> {
@@ -120,26 +120,38 @@ pub(crate) fn compare_texts(
     )
 }
 
-/// Gives both engines the same segments and compares their tokens.
+/// What an engine reads in every clip, given whole.
+pub(crate) fn read_tokens(engine: &mut dyn Engine, clips: &[Clip]) -> Result<Vec<Vec<u32>>> {
+    clips
+        .iter()
+        .map(|clip| Ok(engine.run(&clip.pcm, Clock::Wall)?.tokens))
+        .collect()
+}
+
+/// One engine's name and its tokens for each clip.
+pub(crate) type Tokens<'a> = (&'a str, &'a [Vec<u32>]);
+
+/// Compares the tokens that two engines read in the same segments.
 pub(crate) fn compare_tokens(
     report: &mut Report,
     model: &str,
     clips: &[Clip],
-    ours: &mut dyn Engine,
-    theirs: &mut dyn Engine,
+    ours: Tokens<'_>,
+    theirs: Tokens<'_>,
+    shown: bool,
     decode: &dyn Fn(&[u32]) -> String,
 ) -> Result<()> {
-    let mut differing = Vec::new();
-    for clip in clips {
-        let our_tokens = ours.run(&clip.pcm, Clock::Wall)?.tokens;
-        let their_tokens = theirs.run(&clip.pcm, Clock::Wall)?.tokens;
-        if our_tokens != their_tokens {
-            differing.push((clip, our_tokens, their_tokens));
-        }
-    }
+    let differing: Vec<(&Clip, &[u32], &[u32])> = clips
+        .iter()
+        .zip(ours.1.iter().zip(theirs.1))
+        .filter(|(_, (ours, theirs))| ours != theirs)
+        .map(|(clip, (ours, theirs))| (clip, ours.as_slice(), theirs.as_slice()))
+        .collect();
     let share = 1.0 - differing.len() as f64 / clips.len().max(1) as f64;
     println!(
-        "\n{model}: given the same segment, identical tokens for {} of {} clips, {:.2} %; {}",
+        "\n{model}, {} and {}, the same segments: identical tokens for {} of {} clips, {:.2} %; {}",
+        ours.0,
+        theirs.0,
         clips.len() - differing.len(),
         clips.len(),
         100.0 * share,
@@ -149,12 +161,15 @@ pub(crate) fn compare_tokens(
         .iter()
         .map(|(_, ours, theirs)| [decode(ours), decode(theirs)])
         .collect();
-    for ((clip, ..), [our_text, their_text]) in differing.iter().zip(&texts).take(SHOWN) {
+    for ((clip, ..), [our_text, their_text]) in
+        differing
+            .iter()
+            .zip(&texts)
+            .take(if shown { SHOWN } else { 0 })
+    {
         println!(
             "  {}\n    {}: {our_text}\n    {}: {their_text}",
-            clip.name,
-            ours.name(),
-            theirs.name()
+            clip.name, ours.0, theirs.0
         );
     }
     let names: Vec<&str> = differing
@@ -163,19 +178,19 @@ pub(crate) fn compare_tokens(
         .collect();
     report.record(
         "identity",
-        json!({"model": model, "clips": clips.len(), "share": share, "differing": names}),
+        json!({"model": model, "engines": [ours.0, theirs.0], "clips": clips.len(), "share": share, "differing": names}),
     )?;
     let clips: Vec<Clip> = differing.iter().map(|(clip, ..)| (*clip).clone()).collect();
-    if !clips.is_empty() {
+    if shown && !clips.is_empty() {
         let side = |index: usize| -> Result<WordErrors> {
             let texts: Vec<String> = texts.iter().map(|pair| pair[index].clone()).collect();
             Ok(score(&clips, &texts)?.into_iter().sum())
         };
         println!(
             "  word errors on these: {} {}, {} {}",
-            ours.name(),
+            ours.0,
             side(0)?.errors(),
-            theirs.name(),
+            theirs.0,
             side(1)?.errors()
         );
     }

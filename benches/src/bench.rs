@@ -53,6 +53,11 @@ impl Bench {
         self.load_reference(&options)
     }
 
+    /// ONNX Runtime with the options that it has unless told otherwise.
+    pub(crate) fn plain_reference(&self, threads: usize) -> Result<Reference> {
+        self.load_reference(&SessionOptions::with_threads(threads))
+    }
+
     /// ONNX Runtime on whole clips, with text for tokens.
     pub(crate) fn reference_reader(&self, threads: usize) -> Result<ReferenceReader> {
         Ok(ReferenceReader {

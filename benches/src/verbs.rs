@@ -9,8 +9,9 @@ use serde_json::json;
 use crate::accuracy::{self, COUNT_HEADS, count_cells};
 use crate::bench::Bench;
 use crate::corpus::{self, Clip, Set};
-use crate::engine::{Clock, Reader as _};
+use crate::engine::{Clock, Engine, Reader as _};
 use crate::places::{self, Model};
+use crate::reference::Reference;
 use crate::report::{Report, Table};
 use crate::wer::WordErrors;
 use crate::{long, memory, prepare, process, robust, silence, speed};
@@ -224,17 +225,42 @@ fn run_accuracy(report: &mut Report, options: &ModelOptions) -> Result<()> {
             (ours.name(), &our_texts),
             (theirs.name(), &their_texts),
         )?;
-        let tokenizer = bench.tokenizer()?;
-        accuracy::compare_tokens(
-            report,
-            model.name(),
-            &clips,
-            &mut bench.earnest(1)?,
-            &mut theirs.reference,
-            &|tokens| tokenizer.decode(tokens),
-        )?;
+        compare_identity(report, &bench, model, &clips, &mut theirs.reference)?;
     }
     Ok(())
+}
+
+/// Three ways to read the same segments. How far ONNX Runtime agrees with itself under
+/// other options says how much of a difference is arithmetic alone.
+fn compare_identity(
+    report: &mut Report,
+    bench: &Bench,
+    model: Model,
+    clips: &[Clip],
+    tuned: &mut Reference,
+) -> Result<()> {
+    let tokenizer = bench.tokenizer()?;
+    let decode = |tokens: &[u32]| tokenizer.decode(tokens);
+    let ours = accuracy::read_tokens(&mut bench.earnest(1)?, clips)?;
+    let tuned = accuracy::read_tokens(tuned, clips)?;
+    let plain = accuracy::read_tokens(&mut bench.plain_reference(1)?, clips)?;
+    let ours = ("Earnest", ours.as_slice());
+    let tuned = ("ONNX Runtime at its fastest", tuned.as_slice());
+    let plain = ("ONNX Runtime by default", plain.as_slice());
+    let name = model.name();
+    accuracy::compare_tokens(report, name, clips, ours, tuned, true, &decode)?;
+    accuracy::compare_tokens(report, name, clips, ours, plain, false, &decode)?;
+    accuracy::compare_tokens(report, name, clips, tuned, plain, false, &decode)?;
+    let texts = |tokens: &[Vec<u32>]| -> Vec<String> {
+        tokens.iter().map(|tokens| decode(tokens)).collect()
+    };
+    accuracy::compare_texts(
+        report,
+        &format!("{name}, whole clips on both sides"),
+        clips,
+        ("Earnest", &texts(ours.1)),
+        ("ONNX Runtime", &texts(tuned.1)),
+    )
 }
 
 fn run_speed(report: &mut Report, options: &SpeedOptions) -> Result<()> {
@@ -248,7 +274,7 @@ fn run_speed(report: &mut Report, options: &SpeedOptions) -> Result<()> {
             let mut ours = bench.earnest(threads)?;
             let mut theirs = bench.reference(threads)?;
             println!("\nkernels of Earnest: {}", ours.kernels());
-            let mut engines = [&mut ours as &mut dyn crate::engine::Engine, &mut theirs];
+            let mut engines = [&mut ours as &mut dyn Engine, &mut theirs];
             let names = engines.each_ref().map(|engine| engine.name());
             let stages = speed::measure(&mut engines, &clips, options.rounds, options.clock)?;
             let title = format!(
