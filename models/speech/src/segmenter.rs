@@ -17,7 +17,7 @@
 //! use earnest_speech::{FRAME_SAMPLES, Segmenter, SegmenterConfig, SegmenterEvent};
 //! let mut segmenter = Segmenter::new(SegmenterConfig::default());
 //! let mut events = Vec::new();
-//! for index in 0..100 {
+//! for index in 0..120 {
 //!     let probability = if (40..60).contains(&index) { 0.9 } else { 0.1 };
 //!     segmenter.push(&[0.0; FRAME_SAMPLES], probability, &mut events);
 //! }

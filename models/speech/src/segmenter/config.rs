@@ -21,7 +21,8 @@ pub struct SegmenterOptions {
     /// How much sound after the last frame of speech belongs to the segment.
     pub post_roll: usize,
     /// This much without speech ends a segment. Long is better for recorded sound: the model
-    /// reads a sentence better together with its neighbours. The live path wants it short.
+    /// reads a phrase better together with its neighbours, and people who read aloud pause
+    /// for more than a second. The live path wants it short.
     pub endpoint_silence: usize,
     /// The most that a segment may hold, at most [`MAX_SEGMENT_SAMPLES`].
     pub max_segment: usize,
@@ -38,7 +39,7 @@ impl Default for SegmenterOptions {
             offset: 0.2,
             pre_roll: SECOND / 2,
             post_roll: SECOND / 2,
-            endpoint_silence: SECOND,
+            endpoint_silence: SECOND * 3 / 2,
             max_segment: MAX_SEGMENT_SAMPLES,
             min_before_cut: MAX_SEGMENT_SAMPLES / 2,
         }

@@ -83,7 +83,7 @@ fn a_short_pause_joins_and_a_long_one_parts() {
     assert_eq!(joined.segments.len(), 1);
     let parted = run(
         SegmenterOptions::default(),
-        &speech(300, &[(50, 80), (125, 150)]),
+        &speech(300, &[(50, 80), (140, 160)]),
     );
     assert_eq!(parted.segments.len(), 2);
 }
