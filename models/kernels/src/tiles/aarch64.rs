@@ -170,7 +170,7 @@ unsafe fn long_block<const R: usize>(rows: &[&[i8]], panel: &[u8], tile: &mut [[
 ///
 /// # Safety
 /// The CPU has NEON; every row has `panel.len() / width` values; `width` is a multiple of
-/// sixteen.
+/// sixteen; `output` reaches to the end of the last row, `stride` from one to the next.
 #[target_feature(enable = "neon")]
 pub(super) unsafe fn float_tile(
     rows: &[&[f32]],
@@ -179,8 +179,10 @@ pub(super) unsafe fn float_tile(
     output: &mut [f32],
     stride: usize,
 ) {
-    let outputs = output.chunks_mut(FLOAT_BLOCK * stride);
-    for (rows, output) in rows.chunks(FLOAT_BLOCK).zip(outputs) {
+    let output = output.as_mut_ptr();
+    for (block, rows) in rows.chunks(FLOAT_BLOCK).enumerate() {
+        // Wrapping only on paper: every block has a row in the output.
+        let output = output.wrapping_add(block * FLOAT_BLOCK * stride);
         for first in (0..width).step_by(16) {
             // SAFETY: the depth by the caller's word; rows and columns are counted here.
             unsafe {
@@ -201,14 +203,14 @@ pub(super) unsafe fn float_tile(
 ///
 /// # Safety
 /// As [`float_tile`]; there are at least `R` rows, and columns `first..first + 16` are within
-/// `width`.
+/// `width`; `output` points at the first row, whose `R` rows it may write.
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn float_block<const R: usize>(
     rows: &[&[f32]],
     panel: &[f32],
     (width, first): (usize, usize),
-    output: &mut [f32],
+    output: *mut f32,
     stride: usize,
 ) {
     let depth = panel.len() / width;
@@ -229,11 +231,11 @@ unsafe fn float_block<const R: usize>(
             }
         }
     }
-    for (sums, out) in sums.iter().zip(output.chunks_mut(stride)) {
+    for (row, sums) in sums.iter().enumerate() {
         for (vector, sum) in sums.iter().enumerate() {
-            let out = &mut out[first + 4 * vector..][..4];
-            // SAFETY: four columns, by the slice above.
-            unsafe { vst1q_f32(out.as_mut_ptr(), *sum) };
+            let column = row * stride + first + 4 * vector;
+            // SAFETY: the output reaches to the end of row `R - 1`, by the caller's word.
+            unsafe { vst1q_f32(output.add(column), *sum) };
         }
     }
 }

@@ -217,7 +217,7 @@ integer_tile_by_dot_product! {
 ///
 /// # Safety
 /// The CPU has AVX2 and FMA; every row has `panel.len() / width` values; `width` is a multiple
-/// of sixteen.
+/// of sixteen; `output` reaches to the end of the last row, `stride` from one to the next.
 #[target_feature(enable = "avx2,fma")]
 pub(in crate::tiles) unsafe fn float_tile_avx2(
     rows: &[&[f32]],
@@ -227,7 +227,10 @@ pub(in crate::tiles) unsafe fn float_tile_avx2(
     stride: usize,
 ) {
     let height = rows_of_block(rows.len());
-    for (rows, output) in rows.chunks(height).zip(output.chunks_mut(height * stride)) {
+    let output = output.as_mut_ptr();
+    for (block, rows) in rows.chunks(height).enumerate() {
+        // Wrapping only on paper: every block has a row in the output.
+        let output = output.wrapping_add(block * height * stride);
         let mut first = 0;
         while first < width {
             // Few rows need more columns, or each sum would wait for the one before it.
@@ -256,14 +259,15 @@ pub(in crate::tiles) unsafe fn float_tile_avx2(
 ///
 /// # Safety
 /// The CPU has AVX2 and FMA; there are `R` rows of `panel.len() / width` values; columns
-/// `first..first + 8 * V` are within `width`.
+/// `first..first + 8 * V` are within `width`; `output` points at the first row, whose `R` rows
+/// it may write.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn float_block<const R: usize, const V: usize>(
     rows: &[&[f32]],
     panel: &[f32],
     (width, first): (usize, usize),
-    output: &mut [f32],
+    output: *mut f32,
     stride: usize,
 ) {
     let depth = panel.len() / width;
@@ -284,11 +288,11 @@ unsafe fn float_block<const R: usize, const V: usize>(
             }
         }
     }
-    for (sums, out) in sums.iter().zip(output.chunks_mut(stride)) {
+    for (row, sums) in sums.iter().enumerate() {
         for (vector, sum) in sums.iter().enumerate() {
-            let out = &mut out[first + 8 * vector..][..8];
-            // SAFETY: eight columns, by the slice above.
-            unsafe { _mm256_storeu_ps(out.as_mut_ptr(), *sum) };
+            let column = row * stride + first + 8 * vector;
+            // SAFETY: the output reaches to the end of row `R - 1`, by the caller's word.
+            unsafe { _mm256_storeu_ps(output.add(column), *sum) };
         }
     }
 }
