@@ -1,2 +1,20 @@
 //! `earnest`, the command for people.
-fn main() {}
+
+use std::process::ExitCode;
+
+mod arguments;
+mod console;
+mod engine;
+mod exit;
+mod formats;
+mod output;
+mod sound;
+mod transcribe;
+
+fn main() -> ExitCode {
+    let exit = match arguments::read() {
+        Ok(job) => transcribe::transcribe(&job, &console::Console::new()),
+        Err(exit) => exit,
+    };
+    exit.into()
+}

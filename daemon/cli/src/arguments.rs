@@ -1,0 +1,287 @@
+//! The command line: read raw by clap, then turned into a job that can be done.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::exit::{self, Exit};
+use crate::formats::FormatName;
+
+/// More threads than this help no model that is loaded here.
+const MAX_THREADS: u64 = 64;
+
+/// The threads that are used unless told otherwise, where the machine has as many: the
+/// models' products are too small to gain from more.
+const DEFAULT_THREADS: usize = 4;
+
+/// Private speech recognition: sound in, text out, and nothing leaves the machine.
+#[derive(Debug, Parser)]
+#[command(name = "earnest", version, max_term_width = 100)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Raw,
+}
+
+#[derive(Debug, Subcommand)]
+enum Raw {
+    /// Write down what is said in recordings.
+    ///
+    /// The transcript alone goes to standard output; progress, warnings and errors go to
+    /// standard error. Files may be of any length: text is written as it is read.
+    #[command(after_help = exit::HELP)]
+    Transcribe(RawTranscribe),
+}
+
+#[derive(Debug, Args)]
+struct RawTranscribe {
+    /// Recordings in WAV, AIFF, FLAC, MP3, Ogg Vorbis, M4A or AAC, of any rate; `-` is
+    /// standard input.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// The model: base makes fewer errors, tiny is faster.
+    #[arg(long, value_enum, default_value_t = Size::Tiny)]
+    model: Size,
+
+    /// Where the models are [default: $EARNEST_MODELS, else earnest/models in the user's
+    /// data folder].
+    #[arg(long, value_name = "DIR")]
+    models: Option<PathBuf>,
+
+    /// How to write the transcript. Of several files, the json formats give one object a
+    /// line, text one line each, and srt and vtt follow one another.
+    #[arg(long, value_enum, default_value_t = FormatName::Text)]
+    format: FormatName,
+
+    /// When each word was said, too: as words[] in verbose-json.
+    #[arg(long)]
+    words: bool,
+
+    /// Threads to compute on [default: those of the machine, at most 4].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_THREADS))]
+    threads: Option<u64>,
+
+    /// Write to FILE, which appears whole or not at all, and not to standard output.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Standard input is raw signed 16-bit little-endian PCM of this many samples a second.
+    #[arg(long, value_name = "HZ")]
+    rate: Option<u32>,
+
+    /// Interleaved channels of raw standard input [default: 1].
+    #[arg(long, value_name = "N", requires = "rate")]
+    channels: Option<u32>,
+}
+
+/// The sizes of model by the names that `--model` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Size {
+    /// Moonshine tiny.
+    Tiny,
+    /// Moonshine base.
+    Base,
+}
+
+impl Size {
+    /// The name of the model's card.
+    pub(crate) fn card(self) -> &'static str {
+        match self {
+            Size::Tiny => "moonshine-tiny-en-int8",
+            Size::Base => "moonshine-base-en-int8",
+        }
+    }
+}
+
+/// One place that sound comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// A file.
+    File(PathBuf),
+    /// Standard input, of a format that its first bytes tell.
+    Standard,
+    /// Standard input of raw samples.
+    Raw {
+        /// Samples a second.
+        rate: u32,
+        /// Interleaved channels.
+        channels: u32,
+    },
+}
+
+impl Input {
+    /// What people know it by.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Input::File(path) => path.to_string_lossy().into_owned(),
+            Input::Standard | Input::Raw { .. } => "-".to_owned(),
+        }
+    }
+}
+
+/// What `earnest transcribe` was asked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Transcribe {
+    /// Where sound comes from; at least one.
+    pub(crate) inputs: Vec<Input>,
+    /// Which model reads it.
+    pub(crate) size: Size,
+    /// Where the models are, if told.
+    pub(crate) models: Option<PathBuf>,
+    /// How transcripts are written.
+    pub(crate) format: FormatName,
+    /// Whether times of words were asked for.
+    pub(crate) words: bool,
+    /// Threads to compute on.
+    pub(crate) threads: usize,
+    /// Where transcripts go; standard output if nowhere else.
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// Reads the command line of this process. Where it holds no job, says why (or gives the help
+/// that was asked for) and how the process ends.
+pub(crate) fn read() -> Result<Transcribe, Exit> {
+    let told = |error: clap::Error| {
+        // A standard error that is closed is no reason for anything.
+        let _ = error.print();
+        match error.use_stderr() {
+            true => Exit::Usage,
+            false => Exit::Success,
+        }
+    };
+    let Raw::Transcribe(raw) = CommandLine::try_parse().map_err(told)?.command;
+    check(raw).map_err(|reason| {
+        let mut command = CommandLine::command();
+        told(command.error(ErrorKind::ArgumentConflict, reason))
+    })
+}
+
+/// Turns what clap understood into a job, or says why there is none.
+fn check(raw: RawTranscribe) -> Result<Transcribe, String> {
+    let is_standard = |file: &&PathBuf| file.as_os_str() == OsStr::new("-");
+    match raw.files.iter().filter(is_standard).count() {
+        0 if raw.rate.is_some() => {
+            return Err("--rate is for raw samples on standard input: give - as a FILE".to_owned());
+        }
+        0 | 1 => {}
+        _ => return Err("standard input (-) can be read only once".to_owned()),
+    }
+    if raw.words && !raw.format.shows_words() {
+        return Err("--words needs --format verbose-json, srt or vtt".to_owned());
+    }
+    if let Some(output) = &raw.output
+        && raw.files.iter().any(|file| same_file(file, output))
+    {
+        return Err("--output would overwrite a recording".to_owned());
+    }
+    let channels = raw.channels.unwrap_or(1);
+    let inputs = raw.files.into_iter().map(|file| match raw.rate {
+        _ if !is_standard(&&file) => Input::File(file),
+        Some(rate) => Input::Raw { rate, channels },
+        None => Input::Standard,
+    });
+    Ok(Transcribe {
+        inputs: inputs.collect(),
+        size: raw.model,
+        models: raw.models,
+        format: raw.format,
+        words: raw.words,
+        threads: raw
+            .threads
+            .map_or_else(default_threads, |threads| threads as usize),
+        output: raw.output,
+    })
+}
+
+/// Whether both paths lead to one file that exists.
+fn same_file(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other && one.is_file(),
+        _ => false,
+    }
+}
+
+fn default_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |threads| threads.get().min(DEFAULT_THREADS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Transcribe, String> {
+        let all = ["earnest", "transcribe"].iter().chain(arguments);
+        let Raw::Transcribe(raw) = CommandLine::try_parse_from(all)
+            .map_err(|error| error.to_string())?
+            .command;
+        check(raw)
+    }
+
+    #[test]
+    fn the_declaration_holds_together() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn a_file_alone_is_transcribed_to_text_by_tiny() {
+        let job = parse(&["a.wav"]).unwrap();
+        assert_eq!(job.inputs, [Input::File("a.wav".into())]);
+        assert_eq!(job.size, Size::Tiny);
+        assert_eq!(job.format, FormatName::Text);
+        assert!((1..=DEFAULT_THREADS).contains(&job.threads));
+    }
+
+    #[test]
+    fn standard_input_is_raw_when_a_rate_is_told() {
+        let inputs = |arguments: &[&str]| parse(arguments).unwrap().inputs;
+        assert_eq!(inputs(&["-"]), [Input::Standard]);
+        assert_eq!(
+            inputs(&["-", "--rate", "8000", "--channels", "2"]),
+            [Input::Raw {
+                rate: 8000,
+                channels: 2
+            }]
+        );
+        assert_eq!(
+            inputs(&["a.wav", "-", "--rate", "16000"]),
+            [
+                Input::File("a.wav".into()),
+                Input::Raw {
+                    rate: 16_000,
+                    channels: 1
+                },
+            ]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_refused() {
+        let check = |arguments: &[&str], expected: &str| {
+            let reason = parse(arguments).unwrap_err();
+            assert!(reason.contains(expected), "{arguments:?}: {reason}");
+        };
+        check(&[], "FILE");
+        check(&["-", "-"], "only once");
+        check(&["a.wav", "--rate", "8000"], "standard input");
+        check(&["-", "--channels", "2"], "--rate");
+        check(&["a.wav", "--words"], "verbose-json");
+        check(&["a.wav", "--words", "--format", "json"], "verbose-json");
+        check(&["a.wav", "--threads", "0"], "1..=64");
+        check(&["a.wav", "--model", "huge"], "huge");
+        check(&["a.wav", "--format", "doc"], "doc");
+    }
+
+    #[test]
+    fn a_recording_is_not_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.wav");
+        std::fs::write(&file, "sound").unwrap();
+        let name = file.to_str().unwrap();
+        let around = format!("{}/./a.wav", folder.path().display());
+        assert!(parse(&[name, "--output", &around]).is_err());
+        let other = format!("{}/a.txt", folder.path().display());
+        assert!(parse(&[name, "--output", &other]).is_ok());
+    }
+}

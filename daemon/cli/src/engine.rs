@@ -1,0 +1,241 @@
+//! The models, loaded once, and sound into segments by them.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use earnest_package::{Card, Model, PackageError};
+use earnest_speech::{
+    DecodeOptions, EngineOptions, Event, LoadError, Recognizer, SegmentText, SpeechError,
+    Tokenizer, Transcriber, TranscriberOptions, Vad, align_words,
+};
+
+use crate::arguments::Transcribe;
+use crate::exit::Exit;
+use crate::formats::{Milliseconds, Segment, Word};
+
+/// The card of the model that tells speech from the rest.
+const VAD_CARD: &str = "silero-vad-6.2";
+
+/// Where models are looked for, before anywhere else.
+const VARIABLE: &str = "EARNEST_MODELS";
+
+/// Why there is nothing to transcribe with.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EngineError {
+    /// Nothing says where the user's data is.
+    #[error("no place for models: set {VARIABLE}, XDG_DATA_HOME or HOME, or give --models")]
+    NoFolder,
+    /// No card of this name is compiled in: a mistake in this program.
+    #[error("no card {name}")]
+    NoCard {
+        /// The name.
+        name: &'static str,
+    },
+    /// The model is not there.
+    #[error("{error}: fetch the models with `cargo xtask models fetch`, or give --models")]
+    Missing {
+        /// Which file.
+        error: PackageError,
+    },
+    /// The model is there, and is not what its card says.
+    #[error("the model was refused")]
+    Package(#[source] PackageError),
+    /// The model is what its card says, and does not load.
+    #[error("the model cannot be loaded")]
+    Load(#[from] LoadError),
+}
+
+impl From<PackageError> for EngineError {
+    fn from(error: PackageError) -> EngineError {
+        match error {
+            PackageError::Missing { .. } => EngineError::Missing { error },
+            other => EngineError::Package(other),
+        }
+    }
+}
+
+impl EngineError {
+    /// How the command ends for it.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            EngineError::NoFolder | EngineError::Missing { .. } => Exit::ModelMissing,
+            EngineError::NoCard { .. } => Exit::Internal,
+            EngineError::Load(_) => Exit::ModelNotLoaded,
+            EngineError::Package(error) => match error {
+                PackageError::WrongSize { .. } | PackageError::WrongDigest { .. } => {
+                    Exit::ModelDiffers
+                }
+                _ => Exit::ModelNotRead,
+            },
+        }
+    }
+}
+
+/// The models, ready to hear.
+pub(crate) struct Engine {
+    vad: Vad,
+    recognizer: Recognizer,
+    tokenizer: Arc<Tokenizer>,
+    words: bool,
+}
+
+impl Engine {
+    /// Reads and checks the models' files, and prepares them for this machine.
+    pub(crate) fn load(job: &Transcribe) -> Result<Engine, EngineError> {
+        let folder = match &job.models {
+            Some(folder) => folder.clone(),
+            None => models_folder(|name| env::var_os(name)).ok_or(EngineError::NoFolder)?,
+        };
+        let vad = Vad::load(&open(&folder, VAD_CARD)?)?;
+        let options = EngineOptions {
+            threads: job.threads,
+        };
+        let recognizer = Recognizer::load(&open(&folder, job.size.card())?, &options)?;
+        Ok(Engine {
+            vad,
+            tokenizer: Arc::new(recognizer.tokenizer().clone()),
+            recognizer,
+            // Subtitles are cut at words, so their times are wanted there in any case.
+            words: job.words || job.format.is_subtitles(),
+        })
+    }
+
+    /// Begins to hear a file.
+    pub(crate) fn session(&mut self) -> Session<'_> {
+        let options = TranscriberOptions {
+            decode: DecodeOptions {
+                cross_attention: self.words,
+            },
+            ..TranscriberOptions::default()
+        };
+        let tokenizer = Arc::clone(&self.tokenizer);
+        Session {
+            transcriber: Transcriber::new(&mut self.recognizer, &mut self.vad, tokenizer, options),
+            times: Times {
+                tokenizer: Arc::clone(&self.tokenizer),
+                words: self.words,
+            },
+        }
+    }
+}
+
+/// One file being heard.
+pub(crate) struct Session<'a> {
+    transcriber: Transcriber<&'a mut Recognizer, &'a mut Vad>,
+    times: Times,
+}
+
+impl Session<'_> {
+    /// Hears `pcm`, 16 kHz mono; gives the segments that ended in it.
+    pub(crate) fn push(&mut self, pcm: &[f32]) -> Result<Vec<Segment>, SpeechError> {
+        self.times.segments(self.transcriber.push(pcm)?)
+    }
+
+    /// Hears that there is no more; gives the last segments.
+    pub(crate) fn finish(self) -> Result<Vec<Segment>, SpeechError> {
+        self.times.segments(self.transcriber.finish()?)
+    }
+}
+
+/// Turns what was heard into what formats write.
+struct Times {
+    tokenizer: Arc<Tokenizer>,
+    /// Whether the words' times are wanted.
+    words: bool,
+}
+
+impl Times {
+    fn segments(&self, events: Vec<Event>) -> Result<Vec<Segment>, SpeechError> {
+        let spoken = events.into_iter().filter_map(|event| match event {
+            Event::Segment(segment) => Some(segment),
+            Event::SpeechStarted { .. } | Event::Dropped { .. } => None,
+        });
+        spoken.map(|segment| self.segment(segment)).collect()
+    }
+
+    fn segment(&self, heard: SegmentText) -> Result<Segment, SpeechError> {
+        let words = match self.words {
+            true => self.words(&heard)?,
+            false => Vec::new(),
+        };
+        // Tokens of two spaces come along in odd texts; formats write lines.
+        let text: Vec<_> = heard.text.split_whitespace().collect();
+        Ok(Segment {
+            start: Milliseconds::of_sample(heard.start),
+            end: Milliseconds::of_sample(heard.end),
+            text: text.join(" "),
+            avg_logprob: heard.hypothesis.average_logprob(),
+            compression_ratio: heard.compression_ratio,
+            no_speech_prob: heard.no_speech_probability,
+            words,
+            tokens: heard.hypothesis.tokens,
+        })
+    }
+
+    fn words(&self, heard: &SegmentText) -> Result<Vec<Word>, SpeechError> {
+        let words = align_words(&self.tokenizer, &heard.hypothesis, &heard.pcm);
+        let words = words.map_err(|error| SpeechError::Runtime {
+            stage: "word timing",
+            reason: error.to_string(),
+        })?;
+        // The sound that was read may end with silence that is no part of the file.
+        let at =
+            |sample: usize| Milliseconds::of_sample((heard.start + sample as u64).min(heard.end));
+        let word = |word: earnest_speech::Word| Word {
+            start: at(word.start),
+            end: at(word.end),
+            text: word.text,
+            probability: word.probability,
+        };
+        Ok(words.into_iter().map(word).collect())
+    }
+}
+
+/// The model of the card called `name`, of which every byte has been checked.
+fn open(folder: &Path, name: &'static str) -> Result<Model, EngineError> {
+    let card = Card::named(name).ok_or(EngineError::NoCard { name })?;
+    Ok(Model::open_directory(card, &folder.join(name))?)
+}
+
+/// Where the models of this machine are, from an environment in which an empty variable
+/// counts as none, as the XDG base directory specification has it.
+fn models_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let path = |name: &str| {
+        let value = variable(name).filter(|value| !value.is_empty());
+        value.map(PathBuf::from)
+    };
+    path(VARIABLE).or_else(|| {
+        let data = path("XDG_DATA_HOME").or_else(|| Some(path("HOME")?.join(".local/share")));
+        Some(data?.join("earnest/models"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_are_where_the_environment_says() {
+        let check = |variables: &[(&str, &str)], expected: Option<&str>| {
+            let variable = |name: &str| {
+                let found = variables.iter().find(|(key, _)| *key == name);
+                found.map(|(_, value)| OsString::from(value))
+            };
+            let found = models_folder(variable);
+            assert_eq!(found.as_deref(), expected.map(Path::new), "{variables:?}");
+        };
+        check(&[("EARNEST_MODELS", "/m"), ("HOME", "/h")], Some("/m"));
+        check(
+            &[
+                ("EARNEST_MODELS", ""),
+                ("XDG_DATA_HOME", "/x"),
+                ("HOME", "/h"),
+            ],
+            Some("/x/earnest/models"),
+        );
+        check(&[("HOME", "/h")], Some("/h/.local/share/earnest/models"));
+        check(&[], None);
+    }
+}
