@@ -9,7 +9,7 @@ use super::{Milliseconds, Segment, Word};
 /// Characters of a line.
 const LINE: usize = 42;
 
-/// Characters of a cue: two lines.
+/// Characters of a cue at most: two lines.
 const CUE: usize = 2 * LINE;
 
 /// A subtitle.
@@ -32,7 +32,7 @@ pub(super) fn cues(segment: &Segment) -> Vec<Cue> {
     for sentence in words.split_inclusive(|word| ends_sentence(&word.text)) {
         let range = joined.end..joined.end + sentence.len();
         // Short sentences share a cue as long as both fit.
-        if length(&words[joined.start..range.end]) <= CUE {
+        if fits(&words[joined.start..range.end]) {
             joined.end = range.end;
             continue;
         }
@@ -99,18 +99,18 @@ fn ends_sentence(word: &str) -> bool {
         .ends_with(['.', '?', '!', '\u{2026}'])
 }
 
-/// Cuts `words` into as few parts of like length as fit a cue each. A word is never cut.
+/// Cuts `words` into few parts of like length that fit a cue each. A word is never cut.
 fn balanced(words: &[Word]) -> Vec<&[Word]> {
     let mut parts = Vec::new();
     let mut rest = words;
-    while length(rest) > CUE {
-        let target = length(rest) / length(rest).div_ceil(CUE);
-        let fits = |count: &usize| length(&rest[..*count]) <= target.max(1);
-        let count = (1..=rest.len()).take_while(fits).last().unwrap_or(1);
+    while !fits(rest) {
+        let target = length(rest) / length(rest).div_ceil(CUE).max(2);
+        let short = |count: &usize| length(&rest[..*count]) <= target && fits(&rest[..*count]);
+        let count = (1..=rest.len()).take_while(short).last().unwrap_or(1);
         // The word that crosses the target goes to the nearer side, if the cue has room.
         let more = count + 1;
         let nearer = more < rest.len()
-            && length(&rest[..more]) <= CUE
+            && fits(&rest[..more])
             && length(&rest[..more]).abs_diff(target) < length(&rest[..count]).abs_diff(target);
         let (part, left) = rest.split_at(if nearer { more } else { count });
         parts.push(part);
@@ -122,6 +122,22 @@ fn balanced(words: &[Word]) -> Vec<&[Word]> {
     parts
 }
 
+/// Whether `words` can stand in one cue. A single word must, however long it is.
+fn fits(words: &[Word]) -> bool {
+    words.len() < 2 || length(words) <= LINE || longer(words, best_cut(words)) <= LINE
+}
+
+/// Where to break `words`, two at least, for lines of the most like length.
+fn best_cut(words: &[Word]) -> usize {
+    let cuts = 1..words.len();
+    cuts.min_by_key(|cut| longer(words, *cut)).unwrap_or(1)
+}
+
+/// The length of the longer line of `words` broken at `cut`.
+fn longer(words: &[Word], cut: usize) -> usize {
+    length(&words[..cut]).max(length(&words[cut..]))
+}
+
 /// One line if the words fit, else two of like length.
 fn lines(words: &[Word]) -> Vec<String> {
     let join = |words: &[Word]| {
@@ -131,9 +147,8 @@ fn lines(words: &[Word]) -> Vec<String> {
     if length(words) <= LINE || words.len() < 2 {
         return vec![join(words)];
     }
-    let longer = |cut: &usize| length(&words[..*cut]).max(length(&words[*cut..]));
-    let cut = (1..words.len()).min_by_key(longer).unwrap_or(1);
-    vec![join(&words[..cut]), join(&words[cut..])]
+    let (first, second) = words.split_at(best_cut(words));
+    vec![join(first), join(second)]
 }
 
 #[cfg(test)]
@@ -219,11 +234,10 @@ mod tests {
             let times: Vec<_> = cues.iter().flat_map(|cue| [cue.start, cue.end]).collect();
             prop_assert!(times.is_sorted());
             prop_assert!(times.iter().all(|time| (start..=start + span).contains(&time.0)));
-            for cue in &cues {
-                let characters: usize = cue.lines.iter().map(|line| line.chars().count()).sum();
-                let one_word = !cue.lines.concat().contains(' ') && cue.lines.len() == 1;
-                prop_assert!(characters <= CUE || one_word);
+            for line in cues.iter().flat_map(|cue| &cue.lines) {
+                prop_assert!(line.chars().count() <= LINE || !line.contains(' '), "{}", line);
             }
+            prop_assert!(cues.iter().all(|cue| cue.lines.len() <= 2));
         }
     }
 }
