@@ -140,6 +140,13 @@ pub(crate) struct Transcribe {
     pub(crate) output: Option<PathBuf>,
 }
 
+impl Transcribe {
+    /// Whether standard output gets lines that are not finished.
+    pub(crate) fn streams_words(&self) -> bool {
+        self.format == FormatName::Text && self.output.is_none()
+    }
+}
+
 /// Reads the command line of this process. Where it holds no job, says why (or gives the help
 /// that was asked for) and how the process ends.
 pub(crate) fn read() -> Result<Transcribe, Exit> {

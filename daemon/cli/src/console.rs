@@ -63,9 +63,13 @@ pub(crate) struct Console {
 }
 
 impl Console {
-    /// Shows a bar only where a person looks.
-    pub(crate) fn new() -> Console {
-        let bar = std::io::stderr().is_terminal().then(|| {
+    /// Shows a bar only where a person looks. With `unfinished_lines` the transcript is
+    /// written word by word: on a terminal it is a progress to look at itself, and a bar
+    /// would be drawn over it.
+    pub(crate) fn new(unfinished_lines: bool) -> Console {
+        let overdrawn = unfinished_lines && std::io::stdout().is_terminal();
+        let shown = std::io::stderr().is_terminal() && !overdrawn;
+        let bar = shown.then(|| {
             let target = ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND);
             let bar = ProgressBar::with_draw_target(Some(STEPS), target);
             if let Ok(style) = ProgressStyle::with_template("{wide_bar} {percent:>3} % {eta:>4}") {

@@ -13,7 +13,7 @@ mod transcribe;
 
 fn main() -> ExitCode {
     let exit = match arguments::read() {
-        Ok(job) => transcribe::transcribe(&job, &console::Console::new()),
+        Ok(job) => transcribe::transcribe(&job, &console::Console::new(job.streams_words())),
         Err(exit) => exit,
     };
     exit.into()
