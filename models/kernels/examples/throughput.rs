@@ -60,7 +60,7 @@ fn main() -> std::io::Result<()> {
 enum Shape {
     /// Activations of a byte: rows, depth, columns.
     Bytes(usize, usize, usize),
-    /// Activations of sixteen bits: rows, depth, columns.
+    /// Wide activations: rows, depth, columns.
     Pairs(usize, usize, usize),
     /// A convolution over 288 channels: rows, frames of a window, columns.
     Windows(usize, usize, usize),

@@ -55,7 +55,7 @@ impl Product<'_> {
     /// given the same.
     pub(crate) fn block(&self, rows: std::ops::Range<usize>, panels: std::ops::Range<usize>) {
         let (matrix, activations) = (self.matrix, self.activations);
-        let planes = if activations.low.is_empty() { 1 } else { 2 };
+        let planes = if activations.low.is_empty() { 1 } else { 3 };
         let rows_of_tile = TILE_ROWS / planes;
         let inputs = self.inputs(rows.clone(), rows_of_tile);
         let mut tile = Aligned::<IntegerTile>([[0; PANEL]; TILE_ROWS]);
@@ -74,18 +74,18 @@ impl Product<'_> {
     }
 
     /// The rows of each tile in turn: those of the one plane, or of the high plane and then of
-    /// the low one.
+    /// the lower ones.
     fn inputs(
         &self,
         rows: std::ops::Range<usize>,
         rows_of_tile: usize,
-    ) -> [&[i8]; 2 * ROWS_OF_TASK] {
+    ) -> [&[i8]; 3 * ROWS_OF_TASK] {
         let activations = self.activations;
-        let mut inputs: [&[i8]; 2 * ROWS_OF_TASK] = [&[]; 2 * ROWS_OF_TASK];
+        let mut inputs: [&[i8]; 3 * ROWS_OF_TASK] = [&[]; 3 * ROWS_OF_TASK];
         let mut free = inputs.iter_mut();
         for first in rows.clone().step_by(rows_of_tile) {
             let last = rows.end.min(first + rows_of_tile);
-            for plane in [&activations.high, &activations.low] {
+            for plane in [&activations.high, &activations.middle, &activations.low] {
                 if !plane.is_empty() {
                     for (row, input) in (first..last).zip(&mut free) {
                         *input = activations.row(plane, row);
@@ -136,8 +136,10 @@ impl Product<'_> {
         if self.activations.low.is_empty() {
             finish_bytes(isa, tile, of_panel, parameters, high_sums, &place);
         } else {
-            let sums = [high_sums, &self.activations.low_sums[rows]];
-            finish_pairs(isa, tile, of_panel, parameters, sums, &place);
+            let activations = self.activations;
+            let (middle, low) = (&activations.middle_sums, &activations.low_sums);
+            let sums = [high_sums, &middle[rows.clone()], &low[rows]];
+            finish_wide(isa, tile, of_panel, parameters, sums, &place);
         }
     }
 }
@@ -287,37 +289,47 @@ vectorized! {
     ) = finish_bytes_body
 }
 
+/// The sums of three planes as one. Each fits an i32 and all of them the digits of an f64, so
+/// that nothing is lost before the one rounding to f32, fused or not.
 #[inline(always)]
-fn finish_pairs_body<R: Rounding>(
+fn combined(high: i32, middle: i32, low: i32) -> f32 {
+    (f64::from(high) * 65_536.0 + f64::from(middle) * 256.0 + f64::from(low)) as f32
+}
+
+#[inline(always)]
+fn finish_wide_body<R: Rounding>(
     tile: &IntegerTile,
     columns: &PanelColumns,
     parameters: &Parameters,
-    row_sums: [&[i32]; 2],
+    row_sums: [&[i32]; 3],
     place: &Place<'_>,
 ) {
-    let (high_tile, low_tile) = tile.split_at(row_sums[0].len());
-    let sums = high_tile.iter().zip(low_tile);
-    let row_sums = row_sums[0].iter().zip(row_sums[1]);
-    for (row, ((high, low), (&high_sum, &low_sum))) in sums.zip(row_sums).enumerate() {
-        let total = (high_sum as f32 * 256.0 + low_sum as f32) * parameters.scale;
+    let rows = row_sums[0].len();
+    for row in 0..rows {
+        let [of_high, of_middle, of_low] = row_sums.map(|sums| sums[row]);
+        let (high, middle, low) = (&tile[row], &tile[rows + row], &tile[2 * rows + row]);
+        let total = combined(of_high, of_middle, of_low) * parameters.scale;
         place.store::<R>(row, parameters, |column| {
             let zero = columns.zero_points[column];
-            let high = (high[column] - zero * high_sum) as f32;
-            let low = (low[column] - zero * low_sum) as f32;
-            let product = R::multiply_add(high, 256.0, low) * parameters.scales[column];
+            let sum = combined(
+                high[column] - zero * of_high,
+                middle[column] - zero * of_middle,
+                low[column] - zero * of_low,
+            );
+            let product = sum * parameters.scales[column];
             R::multiply_add(columns.offsets[column], total, product)
         });
     }
 }
 
 vectorized! {
-    /// Turns the first rows of a tile, the sums of the high plane and then those of the low
-    /// one, into f32.
-    fn finish_pairs(
+    /// Turns the first rows of a tile, the sums of the high plane and then those of the lower
+    /// ones, into f32.
+    fn finish_wide(
         tile: &IntegerTile,
         columns: &PanelColumns,
         parameters: &Parameters,
-        row_sums: [&[i32]; 2],
+        row_sums: [&[i32]; 3],
         place: &Place<'_>,
-    ) = finish_pairs_body
+    ) = finish_wide_body
 }

@@ -14,7 +14,7 @@ pub struct Column {
     pub scale: f32,
     /// The byte that stands for zero.
     pub zero_point: u8,
-    /// Added to every weight of the column; only with activations of sixteen bits.
+    /// Added to every weight of the column; only with wide activations.
     pub offset: f32,
 }
 

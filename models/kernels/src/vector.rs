@@ -314,33 +314,44 @@ vectorized! {
         = quantize_bytes_body
 }
 
+/// Steps of the greatest value in three planes: what still rounds by [`ROUNDER`], which holds
+/// up to 2^22, and whose high byte fits with what the lower ones carry into it.
+pub(crate) const WIDE_STEPS: f32 = 4_161_536.0;
+
 #[inline(always)]
-fn quantize_pairs_body<R: Rounding>(
+fn quantize_wide_body<R: Rounding>(
     values: &[f32],
     inverse_scale: f32,
     high: &mut [i8],
+    middle: &mut [i8],
     low: &mut [i8],
 ) {
-    for ((high, low), &x) in high.iter_mut().zip(low.iter_mut()).zip(values) {
+    let planes = high.iter_mut().zip(middle.iter_mut()).zip(low.iter_mut());
+    for (((high, middle), low), &x) in planes.zip(values) {
         // Zero times an infinite inverse is not a number, and is zero.
         let scaled = x * inverse_scale;
         let scaled = if scaled.is_nan() { 0.0 } else { scaled };
-        let whole = (scaled.clamp(-32_512.0, 32_512.0) + ROUNDER).to_bits() as i32;
-        // The low part balanced around zero, so that both fit a signed byte.
+        let rounded = scaled.clamp(-WIDE_STEPS, WIDE_STEPS) + ROUNDER;
+        let whole = rounded.to_bits() as i32 - ROUNDER.to_bits() as i32;
+        // The lower parts balanced around zero, so that each fits a signed byte.
         let low_part = (whole << 24) >> 24;
+        let rest = (whole - low_part) >> 8;
+        let middle_part = (rest << 24) >> 24;
         *low = low_part as i8;
-        *high = ((whole - low_part) >> 8) as i8;
+        *middle = middle_part as i8;
+        *high = ((rest - middle_part) >> 8) as i8;
     }
 }
 
 vectorized! {
-    /// Values as `256 * high + low` of a symmetric scale.
-    pub(crate) fn quantize_pairs(
+    /// Values as `65536 * high + 256 * middle + low` of a symmetric scale.
+    pub(crate) fn quantize_wide(
         values: &[f32],
         inverse_scale: f32,
         high: &mut [i8],
+        middle: &mut [i8],
         low: &mut [i8],
-    ) = quantize_pairs_body
+    ) = quantize_wide_body
 }
 
 #[inline(always)]

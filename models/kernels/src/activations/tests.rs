@@ -100,7 +100,7 @@ proptest! {
     }
 
     #[test]
-    fn two_planes_hold_the_nearest_of_sixteen_bits(
+    fn three_planes_hold_the_nearest_of_their_bits(
         values in prop::collection::vec(-5.0_f32..5.0, 1..300),
     ) {
         for isa in Isa::available() {
@@ -108,15 +108,20 @@ proptest! {
             activations.quantize_wide(isa, &values, values.len());
             let scale = f64::from(activations.scale);
             for (k, &x) in values.iter().enumerate() {
-                let whole = 256 * i32::from(activations.high[k]) + i32::from(activations.low[k]);
-                prop_assert!(whole.abs() <= 32_512);
-                // Half a step, and the rounding of the scale's inverse.
+                let whole = 65_536 * i32::from(activations.high[k])
+                    + 256 * i32::from(activations.middle[k])
+                    + i32::from(activations.low[k]);
+                prop_assert!(whole.abs() <= 4_161_536);
+                // Half a step, and f32's rounding of the scale's inverse and of the quotient.
                 let error = (f64::from(whole) - f64::from(x) / scale).abs();
-                prop_assert!(error <= 0.51, "{x} became {whole} steps of {scale}");
+                prop_assert!(error <= 1.1, "{x} became {whole} steps of {scale}");
             }
             let high: i32 = activations.high.iter().map(|&x| i32::from(x)).sum();
+            let middle: i32 = activations.middle.iter().map(|&x| i32::from(x)).sum();
             let low: i32 = activations.low.iter().map(|&x| i32::from(x)).sum();
-            prop_assert_eq!((activations.high_sums[0], activations.low_sums[0]), (high, low));
+            prop_assert_eq!(activations.high_sums[0], high);
+            prop_assert_eq!(activations.middle_sums[0], middle);
+            prop_assert_eq!(activations.low_sums[0], low);
         }
     }
 
@@ -140,10 +145,11 @@ proptest! {
             prop_assert_eq!(windows.rows(), copy.rows());
             prop_assert_eq!(windows.scale, copy.scale);
             prop_assert_eq!(&windows.high_sums, &copy.high_sums);
+            prop_assert_eq!(&windows.middle_sums, &copy.middle_sums);
             prop_assert_eq!(&windows.low_sums, &copy.low_sums);
             for row in 0..rows {
                 let of = |it: &Activations| {
-                    (it.row(&it.high, row).to_vec(), it.row(&it.low, row).to_vec())
+                    [&it.high, &it.middle, &it.low].map(|plane| it.row(plane, row).to_vec())
                 };
                 prop_assert_eq!(of(&windows), of(&copy));
             }
