@@ -8,18 +8,18 @@ use std::sync::OnceLock;
 
 /// What the command answered.
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// Its exit code; -1 when a signal ended it.
-    pub code: i32,
+    pub(crate) code: i32,
     /// Standard output.
-    pub stdout: String,
+    pub(crate) stdout: String,
     /// Standard error.
-    pub stderr: String,
+    pub(crate) stderr: String,
 }
 
 impl Answer {
     /// The answer of a run that went well: standard error has nothing to say.
-    pub fn success(self) -> String {
+    pub(crate) fn success(self) -> String {
         assert_eq!(self.code, 0, "{self:?}");
         assert_eq!(self.stderr, "", "{self:?}");
         self.stdout
@@ -27,7 +27,7 @@ impl Answer {
 }
 
 /// The command, ready for arguments.
-pub fn earnest() -> Command {
+pub(crate) fn earnest() -> Command {
     let mut command = Command::new(binary());
     command
         .arg("transcribe")
@@ -37,17 +37,17 @@ pub fn earnest() -> Command {
 }
 
 /// Runs `earnest transcribe` with `arguments`.
-pub fn run<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Answer {
+pub(crate) fn run<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Answer {
     answer(earnest().args(arguments), &[])
 }
 
 /// Runs it with `input` on standard input.
-pub fn run_with_input(arguments: &[&str], input: &[u8]) -> Answer {
+pub(crate) fn run_with_input(arguments: &[&str], input: &[u8]) -> Answer {
     answer(earnest().args(arguments).stdin(Stdio::piped()), input)
 }
 
 /// Runs `command` to its end.
-pub fn answer(command: &mut Command, input: &[u8]) -> Answer {
+pub(crate) fn answer(command: &mut Command, input: &[u8]) -> Answer {
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -9,37 +9,37 @@ use crate::support::{FETCH, models};
 use crate::wave;
 
 /// The models that are tested and their cards.
-pub const TINY: &str = "moonshine-tiny-en-int8";
+pub(crate) const TINY: &str = "moonshine-tiny-en-int8";
 
 /// Ten seconds of speech at 16 kHz in one channel.
-pub struct Sample {
+pub(crate) struct Sample {
     /// The file.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// Its samples.
-    pub pcm: Vec<i16>,
+    pub(crate) pcm: Vec<i16>,
     /// The words that are said, as [`words`] gives them.
-    pub words: Vec<String>,
+    pub(crate) words: Vec<String>,
 }
 
 impl Sample {
     /// The path as an argument.
-    pub fn argument(&self) -> &str {
+    pub(crate) fn argument(&self) -> &str {
         self.path.to_str().expect("the path is UTF-8")
     }
 
     /// The raw samples in bytes.
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         wave::bytes_of(&self.pcm)
     }
 
     /// Its length in seconds.
-    pub fn seconds(&self) -> f64 {
+    pub(crate) fn seconds(&self) -> f64 {
         self.pcm.len() as f64 / 16_000.0
     }
 }
 
 /// The recording, checked against its card.
-pub fn sample() -> &'static Sample {
+pub(crate) fn sample() -> &'static Sample {
     static SAMPLE: OnceLock<Sample> = OnceLock::new();
     SAMPLE.get_or_init(|| {
         let card = Card::named(TINY).expect("is compiled in");
@@ -55,7 +55,7 @@ pub fn sample() -> &'static Sample {
 }
 
 /// The words of a text in lower case, without punctuation.
-pub fn words(text: &str) -> Vec<String> {
+pub(crate) fn words(text: &str) -> Vec<String> {
     let plain = |word: &str| {
         let kept = word.chars().filter(|c| c.is_alphanumeric() || *c == '\'');
         kept.collect::<String>().to_lowercase()

@@ -1,7 +1,7 @@
 //! Writes sound files, right ones and wrong ones.
 
 /// The `data` chunk of a 16-bit WAV.
-pub fn samples_of(wave: &[u8]) -> Vec<i16> {
+pub(crate) fn samples_of(wave: &[u8]) -> Vec<i16> {
     let mut at = 12;
     loop {
         let length = u32::from_le_bytes(wave[at + 4..at + 8].try_into().unwrap()) as usize;
@@ -14,30 +14,30 @@ pub fn samples_of(wave: &[u8]) -> Vec<i16> {
 }
 
 /// Little-endian bytes of 16-bit samples.
-pub fn bytes_of(pcm: &[i16]) -> Vec<u8> {
+pub(crate) fn bytes_of(pcm: &[i16]) -> Vec<u8> {
     pcm.iter().flat_map(|sample| sample.to_le_bytes()).collect()
 }
 
 /// A WAV file, each field to be set wrong as a test likes.
 #[derive(Debug, Clone)]
-pub struct Wave {
+pub(crate) struct Wave {
     /// 1 for PCM, 3 for floating point.
-    pub coding: u16,
+    pub(crate) coding: u16,
     /// Channels in the header.
-    pub channels: u16,
+    pub(crate) channels: u16,
     /// Samples a second in the header.
-    pub rate: u32,
+    pub(crate) rate: u32,
     /// Bits of a sample.
-    pub bits: u16,
+    pub(crate) bits: u16,
     /// The samples, as they are.
-    pub data: Vec<u8>,
+    pub(crate) data: Vec<u8>,
     /// The length of the samples in the header, where it is not the true one.
-    pub length: Option<u32>,
+    pub(crate) length: Option<u32>,
 }
 
 impl Wave {
     /// 16-bit PCM in one channel at 16 kHz.
-    pub fn of(pcm: &[i16]) -> Wave {
+    pub(crate) fn of(pcm: &[i16]) -> Wave {
         Wave {
             coding: 1,
             channels: 1,
@@ -49,7 +49,7 @@ impl Wave {
     }
 
     /// 32-bit floating point in one channel at 16 kHz.
-    pub fn of_floats(pcm: &[f32]) -> Wave {
+    pub(crate) fn of_floats(pcm: &[f32]) -> Wave {
         Wave {
             coding: 3,
             bits: 32,
@@ -59,7 +59,7 @@ impl Wave {
     }
 
     /// The file.
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let true_length = self.data.len() as u32;
         let length = self.length.unwrap_or(true_length);
         let frame = self.channels * (self.bits / 8);
@@ -82,7 +82,7 @@ impl Wave {
 }
 
 /// A 16-bit AIFF in one channel at 16 kHz.
-pub fn aiff(pcm: &[i16]) -> Vec<u8> {
+pub(crate) fn aiff(pcm: &[i16]) -> Vec<u8> {
     // 16,000 as an 80-bit float: the exponent of 2^13 and the fraction 1.953125.
     const RATE: [u8; 10] = [0x40, 0x0c, 0xfa, 0, 0, 0, 0, 0, 0, 0];
     let samples = pcm.len() as u32;
