@@ -1,6 +1,9 @@
 //! The model on tract: the tokens of ONNX Runtime, the same on any number of threads, and a
 //! refusal for whatever is not the model that the card describes.
 
+// What a test sets up is there, or the test fails: that is what it is for.
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use earnest_package::{Card, Model, Role};

@@ -1,5 +1,8 @@
 //! The voice detector and the transcriber with the real models.
 
+// What a test sets up is there, or the test fails: that is what it is for.
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::sync::Arc;

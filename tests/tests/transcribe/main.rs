@@ -1,5 +1,8 @@
 //! `earnest transcribe` as a person runs it: the real command, the real models, real speech.
 
+// What a test sets up is there, or the test fails: that is what it is for.
+#![allow(clippy::unwrap_used)]
+
 #[path = "../support/mod.rs"]
 mod support;
 

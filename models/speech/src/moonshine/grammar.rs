@@ -17,6 +17,14 @@ pub(super) struct Norm {
     pub(super) epsilon: f32,
 }
 
+/// A group normalisation with one group.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct GroupNorm {
+    pub(super) weight: Vec<f32>,
+    pub(super) bias: Vec<f32>,
+    pub(super) epsilon: f32,
+}
+
 /// A product of dynamically quantized activations and weights of eight bits.
 #[derive(Debug, Clone)]
 pub(super) struct Linear<'a> {
@@ -208,11 +216,8 @@ impl<'a> Graph<'a> {
         })
     }
 
-    /// Group normalisation with one group; gives its input, weight, bias and epsilon.
-    pub(super) fn group_norm(
-        &self,
-        value: &str,
-    ) -> Result<(&'a str, Vec<f32>, Vec<f32>, f32), LoadError> {
+    /// Group normalisation with one group; gives its input.
+    pub(super) fn group_norm(&self, value: &str) -> Result<(&'a str, GroupNorm), LoadError> {
         let [scaled, bias] = self.inputs(value, "Add")?;
         let [shaped, weight] = self.inputs(scaled, "Mul")?;
         let normed = self.input(shaped, "Reshape")?;
@@ -229,7 +234,12 @@ impl<'a> Graph<'a> {
         let input = self.input(flat, "Reshape")?;
         let (_, weight) = self.floats(weight)?;
         let bias = self.vector(bias, weight.len())?;
-        Ok((input, weight, bias, epsilon))
+        let norm = GroupNorm {
+            weight,
+            bias,
+            epsilon,
+        };
+        Ok((input, norm))
     }
 
     /// Attention of rows to themselves, with rotary positions. `cached`: keys and values come

@@ -3,7 +3,7 @@
 use earnest_kernels::Heads;
 use tract_onnx::pb;
 
-use super::grammar::{Attention, Convolution, Linear, Norm};
+use super::grammar::{Attention, Convolution, GroupNorm, Linear, Norm};
 use super::onnx::{Constants, Graph, branches};
 use crate::LoadError;
 
@@ -17,9 +17,7 @@ const MOST_WIDTH: usize = 1 << 14;
 /// The first stage: sound to frames.
 pub(super) struct Stem<'a> {
     pub(super) first: Convolution<'a>,
-    pub(super) norm_weight: Vec<f32>,
-    pub(super) norm_bias: Vec<f32>,
-    pub(super) norm_epsilon: f32,
+    pub(super) norm: GroupNorm,
     pub(super) second: Convolution<'a>,
     pub(super) third: Convolution<'a>,
 }
@@ -133,14 +131,14 @@ fn stem<'a>(graph: &Graph<'a>, value: &str) -> Result<Stem<'a>, LoadError> {
     graph.require(value, "perm", &[0, 2, 1])?;
     let third = graph.convolution(graph.gelu(frames)?)?;
     let second = graph.convolution(graph.gelu(third.input)?)?;
-    let (bounded, norm_weight, norm_bias, norm_epsilon) = graph.group_norm(second.input)?;
+    let (bounded, norm) = graph.group_norm(second.input)?;
     let [first] = graph.inputs(bounded, "Tanh")?;
     let first = graph.convolution(first)?;
     graph.same(graph.input(first.input, "Unsqueeze")?, "input_values")?;
     let chained = first.inputs == 1
         && second.inputs == first.outputs
         && third.inputs == second.outputs
-        && norm_weight.len() == first.outputs
+        && norm.weight.len() == first.outputs
         && first.bias.is_none();
     let strides = first.step * second.step * third.step;
     if !chained || strides != crate::SAMPLES_PER_FRAME {
@@ -152,9 +150,7 @@ fn stem<'a>(graph: &Graph<'a>, value: &str) -> Result<Stem<'a>, LoadError> {
     }
     Ok(Stem {
         first,
-        norm_weight,
-        norm_bias,
-        norm_epsilon,
+        norm,
         second,
         third,
     })

@@ -8,7 +8,7 @@ use earnest_kernels::{
 };
 use tract_onnx::tract_core::internal::*;
 
-use super::grammar::{Convolution, Linear, Norm};
+use super::grammar::{Convolution, GroupNorm, Linear, Norm};
 use super::parts::{Embedding, Stem};
 use super::stage::{Context, Scratch, Stage, as_wide, floats, tensor};
 
@@ -33,9 +33,7 @@ pub(super) struct Frontend {
     weights: Matrix,
     kernel: usize,
     step: usize,
-    norm_weight: Vec<f32>,
-    norm_bias: Vec<f32>,
-    norm_epsilon: f32,
+    norm: GroupNorm,
 }
 
 impl Frontend {
@@ -50,9 +48,7 @@ impl Frontend {
             weights,
             kernel: first.kernel,
             step: first.step,
-            norm_weight: stem.norm_weight.clone(),
-            norm_bias: stem.norm_bias.clone(),
-            norm_epsilon: stem.norm_epsilon,
+            norm: stem.norm.clone(),
         }
     }
 }
@@ -77,13 +73,12 @@ impl Stage for Frontend {
             self.weights
                 .multiply_windows(&self.context.pool, sound, self.step, rows);
             tanh_in_place(isa, rows);
-            group_norm(
-                isa,
-                rows,
-                &self.norm_weight,
-                &self.norm_bias,
-                self.norm_epsilon,
-            );
+            let GroupNorm {
+                weight,
+                bias,
+                epsilon,
+            } = &self.norm;
+            group_norm(isa, rows, weight, bias, *epsilon);
             Ok(())
         })?;
         Ok(tvec!(output))
