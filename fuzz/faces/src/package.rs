@@ -13,7 +13,7 @@ const HEADER_BYTES: usize = 52;
 /// - `m`: the rest is a manifest; a header with the right digest is put before it, so that
 ///   the fuzzer need not find SHA-256 collisions to get past it.
 /// - `b`: the rest says how to build a whole package and what to damage in it, see
-///   [`damaged`].
+///   `damaged`.
 /// - anything else: all of it is a package, as a stranger would send it.
 pub fn package(data: &[u8]) {
     match data.split_first() {

@@ -126,7 +126,7 @@ enum State {
     Open { start: u64, last_speech: u64 },
 }
 
-/// Cuts a stream into segments; see the [module](self).
+/// Cuts a stream into segments, as the module says.
 #[derive(Debug, Clone)]
 pub struct Segmenter {
     config: SegmenterConfig,
