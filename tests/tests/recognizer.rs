@@ -1,9 +1,6 @@
 //! The model on tract: the tokens of ONNX Runtime, the same on any number of threads, and a
 //! refusal for whatever is not the model that the card describes.
 
-// What a test sets up is there, or the test fails: that is what it is for.
-#![allow(clippy::unwrap_used)]
-
 mod support;
 
 use earnest_package::{Card, Model, Role};
@@ -21,20 +18,24 @@ const BASE: [u32; 14] = [
     18274, 1898, 3926, 5229, 29892, 694, 4383, 1018, 1449, 4418, 1449, 4418, 2253, 29889,
 ];
 
+#[cfg(test)]
 fn card(name: &str) -> &'static Card {
     Card::named(name).unwrap()
 }
 
+#[cfg(test)]
 fn model(name: &str) -> Model {
     Model::open_directory(card(name), &support::models().join(name)).expect(support::FETCH)
 }
 
+#[cfg(test)]
 fn recognizer(size: &str, threads: usize) -> Recognizer {
     let model = model(&format!("moonshine-{size}-en-int8"));
     Recognizer::load(&model, &EngineOptions { threads }).unwrap()
 }
 
 /// The sample recording: 16 kHz, mono, 16 bits, behind a header of 44 bytes.
+#[cfg(test)]
 fn sample() -> Vec<f32> {
     let card = card("moonshine-tiny-en-int8");
     let file = card.file(Role::Sample).unwrap();
@@ -48,6 +49,7 @@ fn sample() -> Vec<f32> {
         .collect()
 }
 
+#[cfg(test)]
 fn read(recognizer: &mut Recognizer, pcm: &[f32]) -> Hypothesis {
     recognizer
         .recognize(
@@ -132,6 +134,7 @@ fn odd_sound_is_read_or_refused_and_never_panics() {
 
 /// A model whose files are `encoder` and `decoder`, whatever they are, under a card that says
 /// so: what a wrong card would let through.
+#[cfg(test)]
 fn passed_off(encoder: Vec<u8>, decoder: Vec<u8>) -> Model {
     let genuine = card("moonshine-tiny-en-int8");
     let folder = support::models().join(genuine.name());

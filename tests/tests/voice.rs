@@ -1,8 +1,5 @@
 //! The voice detector and the transcriber with the real models.
 
-// What a test sets up is there, or the test fails: that is what it is for.
-#![allow(clippy::unwrap_used)]
-
 mod support;
 
 use std::sync::Arc;
@@ -21,16 +18,19 @@ const PROBABILITIES: [f32; 39] = [
     0.0069, 0.01035, 0.99965, 0.9986, 0.9997, 0.02736, 0.01113, 0.0082, 0.00759,
 ];
 
+#[cfg(test)]
 fn model(name: &str) -> Model {
     let card = Card::named(name).unwrap();
     Model::open_directory(card, &support::models().join(name)).expect(support::FETCH)
 }
 
+#[cfg(test)]
 fn vad() -> Vad {
     Vad::load(&model("silero-vad-6.2")).unwrap()
 }
 
 /// The sample recording: 16 kHz, mono, 16 bits, behind a header of 44 bytes.
+#[cfg(test)]
 fn sample() -> Vec<f32> {
     let card = Card::named("moonshine-tiny-en-int8").unwrap();
     let file = card.file(Role::Sample).unwrap();
@@ -44,6 +44,7 @@ fn sample() -> Vec<f32> {
         .collect()
 }
 
+#[cfg(test)]
 fn probabilities(vad: &mut Vad, pcm: &[f32]) -> Vec<f32> {
     let (frames, _) = pcm.as_chunks::<FRAME_SAMPLES>();
     frames
@@ -52,6 +53,7 @@ fn probabilities(vad: &mut Vad, pcm: &[f32]) -> Vec<f32> {
         .collect()
 }
 
+#[cfg(test)]
 fn transcribe(pcm: &[f32], block: usize) -> Vec<Event> {
     let model = model("moonshine-tiny-en-int8");
     let recognizer = Recognizer::load(&model, &EngineOptions { threads: 1 }).unwrap();

@@ -1,15 +1,19 @@
 //! `earnest transcribe` as a person runs it: the real command, the real models, real speech.
 
-// What a test sets up is there, or the test fails: that is what it is for.
-#![allow(clippy::unwrap_used)]
-
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(test)]
 mod command;
+#[cfg(test)]
 mod failures;
+#[cfg(test)]
 mod formats;
+#[cfg(test)]
 mod inputs;
+#[cfg(test)]
 mod sample;
+#[cfg(test)]
 mod streams;
+#[cfg(test)]
 mod wave;
