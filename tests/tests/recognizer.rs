@@ -8,6 +8,7 @@ use earnest_speech::{
     DecodeOptions, EngineOptions, Hypothesis, LoadError, MAX_SEGMENT_SAMPLES, Recognize,
     Recognizer, SpeechError,
 };
+use support::{model, sample};
 
 /// What ONNX Runtime 1.32 reads in the sample recording, greedily, from the same files.
 const TINY: [u32; 17] = [
@@ -24,29 +25,9 @@ fn card(name: &str) -> &'static Card {
 }
 
 #[cfg(test)]
-fn model(name: &str) -> Model {
-    Model::open_directory(card(name), &support::models().join(name)).expect(support::FETCH)
-}
-
-#[cfg(test)]
 fn recognizer(size: &str, threads: usize) -> Recognizer {
     let model = model(&format!("moonshine-{size}-en-int8"));
     Recognizer::load(&model, &EngineOptions { threads }).unwrap()
-}
-
-/// The sample recording: 16 kHz, mono, 16 bits, behind a header of 44 bytes.
-#[cfg(test)]
-fn sample() -> Vec<f32> {
-    let card = card("moonshine-tiny-en-int8");
-    let file = card.file(Role::Sample).unwrap();
-    let wav = file
-        .read(&support::models().join(card.name()))
-        .expect(support::FETCH);
-    let (samples, _) = wav[44..].as_chunks::<2>();
-    samples
-        .iter()
-        .map(|&bytes| f32::from(i16::from_le_bytes(bytes)) / 32_768.0)
-        .collect()
 }
 
 #[cfg(test)]

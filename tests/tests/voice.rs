@@ -4,11 +4,11 @@ mod support;
 
 use std::sync::Arc;
 
-use earnest_package::{Card, Model, Role};
 use earnest_speech::{
     DetectSpeech, EngineOptions, Event, FRAME_SAMPLES, Recognizer, Transcriber, TranscriberOptions,
     Vad,
 };
+use support::{model, sample};
 
 /// What ONNX Runtime 1.32 gives for every eighth frame of the sample recording.
 const PROBABILITIES: [f32; 39] = [
@@ -19,29 +19,8 @@ const PROBABILITIES: [f32; 39] = [
 ];
 
 #[cfg(test)]
-fn model(name: &str) -> Model {
-    let card = Card::named(name).unwrap();
-    Model::open_directory(card, &support::models().join(name)).expect(support::FETCH)
-}
-
-#[cfg(test)]
 fn vad() -> Vad {
     Vad::load(&model("silero-vad-6.2")).unwrap()
-}
-
-/// The sample recording: 16 kHz, mono, 16 bits, behind a header of 44 bytes.
-#[cfg(test)]
-fn sample() -> Vec<f32> {
-    let card = Card::named("moonshine-tiny-en-int8").unwrap();
-    let file = card.file(Role::Sample).unwrap();
-    let wav = file
-        .read(&support::models().join(card.name()))
-        .expect(support::FETCH);
-    let (samples, _) = wav[44..].as_chunks::<2>();
-    samples
-        .iter()
-        .map(|&bytes| f32::from(i16::from_le_bytes(bytes)) / 32_768.0)
-        .collect()
 }
 
 #[cfg(test)]
