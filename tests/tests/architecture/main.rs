@@ -15,10 +15,14 @@ use graph::{Foreign, Layer};
 /// Every crate of the workspace and the layer it stands on. A crate imports only crates of a
 /// strictly lower layer.
 const LAYERS: &[Layer] = &[
+    Layer(0, "earnest-evidence"),
     Layer(1, "earnest-kernels"),
     Layer(1, "earnest-package"),
     Layer(1, "earnest-sound"),
+    Layer(1, "earnest-verifier"),
     Layer(2, "earnest-speech"),
+    Layer(2, "earnest-tpm"),
+    Layer(3, "earnest-fleet"),
     Layer(3, "earnest-fuzz-faces"),
     Layer(4, "earnest-cli"),
     Layer(5, "earnest-benches"),
@@ -33,21 +37,36 @@ const FOREIGN: &[Foreign] = &[
     Foreign("tract", &["earnest-speech"]),
     Foreign("symphonia", &["earnest-sound"]),
     Foreign("rubato", &["earnest-sound"]),
-    // Benches and xtask check what they fetch against pinned digests.
-    Foreign("ring", &["earnest-package", "earnest-benches", "xtask"]),
+    // Digests, signatures and encryption. Benches and xtask check what they fetch with it.
+    Foreign(
+        "ring",
+        &[
+            "earnest-package",
+            "earnest-evidence",
+            "earnest-verifier",
+            "earnest-tpm",
+            "earnest-fleet",
+            "earnest-benches",
+            "xtask",
+        ],
+    ),
     // The engine that the benches compare with.
     Foreign("ort", &["earnest-benches"]),
     Foreign("cpal", &["earnest-audio"]),
     Foreign("tss-esapi", &["earnest-tpm"]),
     Foreign("hyper", &["earnest-endpoint", "earnest-uplink"]),
-    Foreign("rustls", &["earnest-endpoint", "earnest-uplink"]),
+    // The verifier takes its web PKI alone, for chains of certificates.
+    Foreign(
+        "rustls",
+        &["earnest-endpoint", "earnest-uplink", "earnest-verifier"],
+    ),
 ];
 
 /// What xtask may import of the workspace: it must be built before anything is said.
 const LIGHT: (&str, &[&str]) = ("xtask", &["earnest-package"]);
 
 /// The crates that hold unsafe code, by folder. All others are denied it.
-const UNSAFE: &[&str] = &["models/kernels"];
+const UNSAFE: &[&str] = &["models/kernels", "attestation/tpm"];
 
 /// The most lines of a source file; what grows past it is split by idea.
 const MOST_LINES: usize = 600;

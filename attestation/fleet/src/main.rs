@@ -1,0 +1,3 @@
+//! `earnest-fleet`: enrols devices, verifies their evidence, signs policies.
+
+fn main() {}

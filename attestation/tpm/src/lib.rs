@@ -1,0 +1,1 @@
+//! The only owner of the TPM: keys, quotes, sealing and the least version still allowed.

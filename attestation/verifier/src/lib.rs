@@ -1,0 +1,1 @@
+//! Appraisal of evidence as pure functions: evidence and reference values in, a result out.
