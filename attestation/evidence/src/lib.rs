@@ -3,6 +3,7 @@
 //!
 //! - [`tpm`]: the TPM's own structures, `TPMS_ATTEST`, `TPMT_SIGNATURE`, `TPMT_PUBLIC`,
 //!   `TPML_PCR_SELECTION`, and the files in which the public tools carry PCR values and keys.
+//! - [`firmware`]: the event log that firmware keeps, with its replay.
 //! - [`HashAlgorithm`], [`Digest`] and [`Nonce`]: the words that all of it is written in.
 //!
 //! Everything here reads bytes of strangers. No parser panics, no length in unchecked input
@@ -20,8 +21,10 @@
 
 mod bytes;
 mod digest;
+pub mod firmware;
 pub mod hex;
 mod nonce;
+pub mod sealing;
 pub mod tpm;
 
 pub use bytes::Truncated;

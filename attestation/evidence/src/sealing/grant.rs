@@ -45,7 +45,8 @@ impl Purpose {
 ///
 /// The first two approvals hold as long as the device's least generation is at most this
 /// key's. The third can make no such comparison, because a TPM compares nothing with an index
-/// that was never written; an unwritten index is where it ends, too.
+/// that was never written; it asks that the index be unwritten instead, so that a key whose
+/// generation is over can lower nothing by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyGrant {
     /// The policy key.
@@ -106,8 +107,8 @@ impl KeyGrant {
         }
     }
 
-    /// The policy that the root approves for this purpose: signed by the policy key and,
-    /// where the index has a value, of a generation that still counts.
+    /// The policy that the root approves for this purpose: signed by the policy key, and of a
+    /// generation that still counts or for an index that was never written.
     pub fn policy(&self, root: &PolicyKey, purpose: Purpose) -> PolicyDigest {
         granted(root, &self.key, self.generation, purpose)
     }
@@ -137,7 +138,7 @@ fn granted(root: &PolicyKey, key: &PolicyKey, generation: u64, purpose: Purpose)
         Purpose::Seal | Purpose::Version => {
             by_key.nv_at_most(&index_name(root, true), GENERATION_OFFSET, generation)
         }
-        Purpose::FirstVersion => by_key,
+        Purpose::FirstVersion => by_key.nv_written(false),
     }
 }
 

@@ -49,12 +49,15 @@ impl PolicyKey {
     /// When it has another form.
     pub fn from_point(point: &[u8]) -> Result<PolicyKey, PolicyKeyError> {
         match point.split_first() {
-            Some((4, coordinates)) => coordinates.try_into().map(PolicyKey).map_err(|_| {
-                PolicyKeyError::Length {
-                    expected: POLICY_KEY_BYTES + 1,
-                    found: point.len(),
-                }
-            }),
+            Some((4, coordinates)) => {
+                coordinates
+                    .try_into()
+                    .map(PolicyKey)
+                    .map_err(|_| PolicyKeyError::Length {
+                        expected: POLICY_KEY_BYTES + 1,
+                        found: point.len(),
+                    })
+            }
             first => Err(PolicyKeyError::NoUncompressedPoint {
                 found: first.map(|(first, _)| *first),
             }),

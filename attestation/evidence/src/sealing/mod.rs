@@ -27,9 +27,9 @@
 //! The two purposes have policy references of their own ([`Purpose`]): a state in which the
 //! model opens is thereby no permission to write the index.
 //!
-//! The very first write has no number to compare with. Its approval is
-//! `PolicyNvWritten(no) + PolicyCpHash`, directly under the same grant, but without the
-//! grant's own comparison; see [`KeyGrant`].
+//! The very first write has no number to compare with: the root approves
+//! `PolicyAuthorize(policy key, FIRST) + PolicyNvWritten(no)`, and the policy key approves
+//! `PolicyCpHash` alone.
 //!
 //! Sources: TCG TPM 2.0 Library Part 3, "Enhanced authorization (EA) commands", for each
 //! digest; Part 2, `TPMS_NV_PUBLIC` and `TPMA_NV`, for the name of the index.
@@ -63,5 +63,5 @@ pub use key::{
     POLICY_KEY_BYTES, PolicyKey, PolicyKeyError, SIGNATURE_BYTES, SignatureBytes, SignatureError,
 };
 pub use pcrs::{LAST_PCR, PcrSet, PcrSetError};
-pub use policy::{Approval, MAX_APPROVALS, SignedPolicy, SignedPolicyError};
+pub use policy::{Approval, MAX_APPROVALS, SignPolicyError, SignedPolicy, SignedPolicyError};
 pub use version::{SIGNED_VERSION_BYTES, SignedVersion, SignedVersionError};

@@ -45,8 +45,7 @@ impl SignedPolicy {
     ///
     /// # Errors
     ///
-    /// When there is no state or more than [`MAX_APPROVALS`], given as their number, and
-    /// those of `sign`.
+    /// When there is no state or more than [`MAX_APPROVALS`], and those of `sign`.
     pub fn sign<E>(
         root: &PolicyKey,
         grant: KeyGrant,
@@ -54,31 +53,28 @@ impl SignedPolicy {
         version: u64,
         pcr_digests: &[[u8; 32]],
         mut sign: impl FnMut(&[u8]) -> Result<SignatureBytes, E>,
-    ) -> Result<Result<SignedPolicy, E>, SignedPolicyError> {
-        let mut states: Vec<[u8; 32]> = Vec::new();
-        for digest in pcr_digests {
-            if !states.contains(digest) {
-                states.push(*digest);
-            }
-            check_count(states.len())?;
+    ) -> Result<SignedPolicy, SignPolicyError<E>> {
+        let found = pcr_digests.len();
+        if !(1..=MAX_APPROVALS).contains(&found) {
+            return Err(SignPolicyError::Count { found });
         }
-        check_count(states.len())?;
-        let approvals = states
-            .into_iter()
-            .map(|pcr_digest| {
-                let message = message(root, pcrs, version, &pcr_digest);
-                sign(&message).map(|signature| Approval {
-                    pcr_digest,
-                    signature,
-                })
-            })
-            .collect::<Result<Vec<Approval>, E>>();
-        Ok(approvals.map(|approvals| SignedPolicy {
+        let mut approvals: Vec<Approval> = Vec::with_capacity(found);
+        for pcr_digest in pcr_digests {
+            if approvals.iter().any(|one| one.pcr_digest == *pcr_digest) {
+                continue;
+            }
+            let message = message(root, pcrs, version, pcr_digest);
+            approvals.push(Approval {
+                pcr_digest: *pcr_digest,
+                signature: sign(&message).map_err(SignPolicyError::Signer)?,
+            });
+        }
+        Ok(SignedPolicy {
             grant,
             pcrs,
             version,
             approvals,
-        }))
+        })
     }
 
     /// Reads the encoded form. It says nothing of the signatures: see [`Self::verify`].
@@ -99,7 +95,9 @@ impl SignedPolicy {
         let pcrs = PcrSet::from_mask(reader.u32("mask of PCRs")?)?;
         let version = reader.u64("version")?;
         let count = usize::from(reader.u16("number of approvals")?);
-        check_count(count)?;
+        if !(1..=MAX_APPROVALS).contains(&count) {
+            return Err(SignedPolicyError::Count { found: count });
+        }
         let mut approvals: Vec<Approval> = Vec::new();
         for _ in 0..count {
             let approval = Approval {
@@ -196,14 +194,6 @@ impl SignedPolicy {
     }
 }
 
-fn check_count(found: usize) -> Result<(), SignedPolicyError> {
-    if (1..=MAX_APPROVALS).contains(&found) {
-        Ok(())
-    } else {
-        Err(SignedPolicyError::Count { found })
-    }
-}
-
 fn state_policy(
     root: &PolicyKey,
     pcrs: PcrSet,
@@ -267,4 +257,18 @@ pub enum SignedPolicyError {
         /// The signature and the policy key.
         source: SignatureError,
     },
+}
+
+/// Why boot states are not signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SignPolicyError<E> {
+    /// No state, or too many.
+    #[error("a signed policy approves 1 to {MAX_APPROVALS} states, not {found}")]
+    Count {
+        /// How many were given.
+        found: usize,
+    },
+    /// What signs failed.
+    #[error("the policy key cannot sign")]
+    Signer(#[source] E),
 }

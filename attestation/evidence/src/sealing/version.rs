@@ -153,7 +153,7 @@ fn purpose(first: bool) -> Purpose {
 fn write_policy(root: &PolicyKey, first: bool, least: LeastVersion) -> PolicyDigest {
     let command = write_parameters_digest(root, least, !first);
     if first {
-        return PolicyDigest::START.nv_written(false).cp_hash(&command);
+        return PolicyDigest::START.cp_hash(&command);
     }
     let name = index_name(root, true);
     PolicyDigest::START

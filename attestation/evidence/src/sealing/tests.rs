@@ -1,0 +1,242 @@
+use std::convert::Infallible;
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+
+use super::*;
+
+/// A signing key for these tests alone.
+struct Signer {
+    pair: EcdsaKeyPair,
+    key: PolicyKey,
+}
+
+impl Signer {
+    fn new() -> Signer {
+        let random = SystemRandom::new();
+        let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
+        let pair = EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random).unwrap();
+        let key = PolicyKey::from_point(pair.public_key().as_ref()).unwrap();
+        Signer { pair, key }
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<SignatureBytes, Infallible> {
+        let signature = self.pair.sign(&SystemRandom::new(), message).unwrap();
+        Ok(signature.as_ref().try_into().unwrap())
+    }
+}
+
+static ROOT: LazyLock<Signer> = LazyLock::new(Signer::new);
+static POLICY: LazyLock<Signer> = LazyLock::new(Signer::new);
+static STRANGER: LazyLock<Signer> = LazyLock::new(Signer::new);
+static SIGNED: LazyLock<SignedPolicy> = LazyLock::new(|| {
+    let states = [[1; 32], [2; 32], [1; 32]];
+    policy(grant(&ROOT, 3), &states)
+});
+static VERSION: LazyLock<SignedVersion> = LazyLock::new(|| version(false));
+
+fn grant(root: &Signer, generation: u64) -> KeyGrant {
+    KeyGrant::sign(&ROOT.key, POLICY.key, generation, |message| {
+        root.sign(message)
+    })
+    .unwrap()
+}
+
+fn policy(grant: KeyGrant, states: &[[u8; 32]]) -> SignedPolicy {
+    let pcrs = PcrSet::of(&[4, 7, 11]).unwrap();
+    SignedPolicy::sign(&ROOT.key, grant, pcrs, 9, states, |message| {
+        POLICY.sign(message)
+    })
+    .unwrap()
+}
+
+fn version(first: bool) -> SignedVersion {
+    let least = LeastVersion {
+        version: 5,
+        generation: 2,
+    };
+    SignedVersion::sign(&ROOT.key, grant(&ROOT, 3), first, least, |message| {
+        POLICY.sign(message)
+    })
+    .unwrap()
+}
+
+#[test]
+fn a_signed_policy_is_read_as_it_was_written_and_holds() {
+    let read = SignedPolicy::parse(&SIGNED.encode()).unwrap();
+    assert_eq!(read, *SIGNED);
+    assert_eq!(read.verify(&ROOT.key), Ok(()));
+    assert_eq!(read.approvals().len(), 2, "a state stands in it once");
+    assert!(read.approval(&[2; 32]).is_some());
+    assert_eq!(read.approval(&[3; 32]), None);
+}
+
+#[test]
+fn a_signed_version_is_read_as_it_was_written_and_holds() {
+    for first in [false, true] {
+        let signed = version(first);
+        let bytes = signed.encode();
+        assert_eq!(bytes.len(), SIGNED_VERSION_BYTES);
+        let read = SignedVersion::parse(&bytes).unwrap();
+        assert_eq!(read, signed);
+        assert_eq!(read.verify(&ROOT.key), Ok(()));
+    }
+}
+
+#[test]
+fn a_grant_by_another_root_is_refused() {
+    let forged = policy(grant(&STRANGER, 3), &[[1; 32]]);
+    let error = forged.verify(&ROOT.key).unwrap_err();
+    assert!(matches!(error, SignedPolicyError::Grant(_)), "{error}");
+    let error = SIGNED.verify(&STRANGER.key).unwrap_err();
+    assert!(matches!(error, SignedPolicyError::Grant(_)), "{error}");
+}
+
+#[test]
+fn a_state_signed_by_another_key_is_refused() {
+    let pcrs = PcrSet::of(&[4]).unwrap();
+    let granted = grant(&ROOT, 3);
+    let sign = |message: &[u8]| STRANGER.sign(message);
+    let forged = SignedPolicy::sign(&ROOT.key, granted, pcrs, 9, &[[1; 32]], sign).unwrap();
+    let error = forged.verify(&ROOT.key).unwrap_err();
+    assert!(
+        matches!(error, SignedPolicyError::State { place: 0, .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_permission_for_a_first_write_is_none_for_another() {
+    let mut bytes = version(true).encode();
+    bytes[8 + GRANT_BYTES] = 0;
+    let error = SignedVersion::parse(&bytes)
+        .unwrap()
+        .verify(&ROOT.key)
+        .unwrap_err();
+    assert!(matches!(error, SignedVersionError::Signature(_)), "{error}");
+}
+
+#[test]
+fn no_state_and_too_many_are_refused() {
+    let pcrs = PcrSet::of(&[4]).unwrap();
+    for states in [vec![], vec![[0; 32]; MAX_APPROVALS + 1]] {
+        let sign = |message: &[u8]| POLICY.sign(message);
+        let error = SignedPolicy::sign(&ROOT.key, grant(&ROOT, 3), pcrs, 9, &states, sign);
+        let found = states.len();
+        assert_eq!(error, Err(SignPolicyError::Count { found }));
+    }
+    let mut bytes = SIGNED.encode();
+    let count = 8 + GRANT_BYTES + 12;
+    bytes[count + 1] = 0;
+    let error = SignedPolicy::parse(&bytes).unwrap_err();
+    assert_eq!(error, SignedPolicyError::Count { found: 0 });
+}
+
+#[test]
+fn every_truncation_and_every_further_byte_is_refused() {
+    let (policy, version) = (SIGNED.encode(), VERSION.encode());
+    for end in 0..policy.len() {
+        assert!(SignedPolicy::parse(&policy[..end]).is_err(), "{end}");
+    }
+    for end in 0..version.len() {
+        assert!(SignedVersion::parse(&version[..end]).is_err(), "{end}");
+    }
+    let longer = |bytes: &[u8]| [bytes, &[0]].concat();
+    assert_eq!(
+        SignedPolicy::parse(&longer(&policy)),
+        Err(SignedPolicyError::Trailing { found: 1 })
+    );
+    assert_eq!(
+        SignedVersion::parse(&longer(&version)),
+        Err(SignedVersionError::Trailing { found: 1 })
+    );
+}
+
+#[test]
+fn sets_of_pcrs_are_not_empty_and_end_with_the_last_one() {
+    assert_eq!(PcrSet::of(&[]), Err(PcrSetError::Empty));
+    assert_eq!(PcrSet::of(&[24]), Err(PcrSetError::TooHigh { found: 24 }));
+    assert_eq!(
+        PcrSet::from_mask(1 << 31),
+        Err(PcrSetError::TooHigh { found: 31 })
+    );
+    let set = PcrSet::of(&[23, 0, 9, 0]).unwrap();
+    assert_eq!(set.indices().collect::<Vec<u8>>(), [0, 9, 23]);
+    assert_eq!(set.to_string(), "0,9,23");
+    assert_eq!(
+        set.selection_bytes(),
+        [0, 0, 0, 1, 0, 0x0b, 3, 0x01, 0x02, 0x80]
+    );
+}
+
+#[test]
+fn a_policy_key_is_read_from_what_it_is_written_as() {
+    let der = POLICY.key.to_spki_der();
+    assert_eq!(PolicyKey::from_spki_der(&der), Ok(POLICY.key));
+    let mut other = der.clone();
+    other[15] ^= 1;
+    assert_eq!(
+        PolicyKey::from_spki_der(&other),
+        Err(PolicyKeyError::NotP256)
+    );
+    assert!(PolicyKey::from_spki_der(&der[1..]).is_err());
+    assert!(PolicyKey::from_point(&der).is_err());
+    assert!(PolicyKey::from_point(&[]).is_err());
+}
+
+#[test]
+fn each_purpose_has_messages_of_its_own() {
+    let granted = grant(&ROOT, 3);
+    assert_ne!(granted.seal, granted.version);
+    let policies = [Purpose::Seal, Purpose::Version, Purpose::FirstVersion]
+        .map(|purpose| granted.policy(&ROOT.key, purpose));
+    assert_ne!(policies[0], policies[1]);
+    assert_ne!(policies[1], policies[2]);
+    assert_ne!(policies[0], policies[2]);
+}
+
+proptest! {
+    // Every case checks several signatures.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_flipped_bit_of_a_policy_is_refused(bit in 0..SIGNED.encode().len() * 8) {
+        let mut bytes = SIGNED.encode();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        let refused = SignedPolicy::parse(&bytes)
+            .and_then(|policy| policy.verify(&ROOT.key))
+            .is_err();
+        prop_assert!(refused);
+    }
+
+    #[test]
+    fn a_flipped_bit_of_a_version_is_refused(bit in 0..SIGNED_VERSION_BYTES * 8) {
+        let mut bytes = VERSION.encode();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        let refused = SignedVersion::parse(&bytes)
+            .and_then(|version| version.verify(&ROOT.key))
+            .is_err();
+        prop_assert!(refused);
+    }
+
+    #[test]
+    fn what_is_read_has_one_spelling(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        let policy = [&SIGNED.encode()[..8], &bytes].concat();
+        if let Ok(read) = SignedPolicy::parse(&policy) {
+            prop_assert_eq!(read.encode(), policy);
+        }
+        let version = [&VERSION.encode()[..8], &bytes].concat();
+        if let Ok(read) = SignedVersion::parse(&version) {
+            prop_assert_eq!(read.encode(), version);
+        }
+    }
+
+    #[test]
+    fn the_least_version_goes_into_the_index_and_back(version: u64, generation: u64) {
+        let least = LeastVersion { version, generation };
+        prop_assert_eq!(LeastVersion::from_bytes(least.to_bytes()), least);
+    }
+}
