@@ -151,9 +151,9 @@ fn passed_off(encoder: Vec<u8>, decoder: Vec<u8>) -> Model {
 fn a_graph_of_another_shape_is_refused_by_name() {
     let options = EngineOptions::default();
     let mut tiny = model("moonshine-tiny-en-int8");
-    let encoder = tiny.take(Role::Encoder).unwrap();
-    let decoder = tiny.take(Role::Decoder).unwrap();
-    let vad = model("silero-vad-6.2").take(Role::Vad).unwrap();
+    let encoder = tiny.take(Role::Encoder).unwrap().to_vec();
+    let decoder = tiny.take(Role::Decoder).unwrap().to_vec();
+    let vad = model("silero-vad-6.2").take(Role::Vad).unwrap().to_vec();
 
     let refused = Recognizer::load(&passed_off(vad.clone(), decoder.clone()), &options);
     assert!(matches!(
@@ -174,7 +174,7 @@ fn a_graph_of_another_shape_is_refused_by_name() {
     let refused = Recognizer::load(&passed_off(encoder.clone(), encoder.clone()), &options);
     assert!(matches!(refused, Err(LoadError::UnexpectedGraph { .. })));
     let base = model("moonshine-base-en-int8").take(Role::Decoder).unwrap();
-    let refused = Recognizer::load(&passed_off(encoder.clone(), base), &options);
+    let refused = Recognizer::load(&passed_off(encoder.clone(), base.to_vec()), &options);
     assert!(matches!(refused, Err(LoadError::UnexpectedGraph { .. })));
     let refused = Recognizer::load(&passed_off(b"not a model".to_vec(), decoder), &options);
     assert!(matches!(

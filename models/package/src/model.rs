@@ -4,10 +4,18 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::{Card, CardFile, Digest, Role};
+use zeroize::Zeroizing;
+
+use crate::{Card, CardFile, Digest, PackageSummary, Role};
+
+/// A model's files, overwritten when dropped.
+pub(crate) type Files = Vec<(Role, Zeroizing<Vec<u8>>)>;
 
 /// A model in memory. That it exists is the proof that each of its files has the size and
 /// the SHA-256 that its card names, and that no required file is missing.
+///
+/// Its bytes are overwritten when it is dropped, since they may have come out of a sealed
+/// package.
 ///
 /// ```no_run
 /// use earnest_package::{Card, Model, Role};
@@ -18,7 +26,8 @@ use crate::{Card, CardFile, Digest, Role};
 /// ```
 pub struct Model {
     card: Card,
-    files: Vec<(Role, Vec<u8>)>,
+    files: Files,
+    package: Option<PackageSummary>,
 }
 
 impl Model {
@@ -28,22 +37,24 @@ impl Model {
     pub fn open_directory(card: &Card, directory: &Path) -> Result<Model, PackageError> {
         let required = card.files().iter().filter(|file| file.role().is_required());
         let files = required
-            .map(|file| Ok((file.role(), file.read(directory)?)))
+            .map(|file| Ok((file.role(), file.read(directory)?.into())))
             .collect::<Result<_, _>>()?;
         Ok(Model {
             card: card.clone(),
             files,
+            package: None,
         })
     }
 
     /// Takes files that are in memory already, checked against `card`. A sample may be among
     /// them.
-    pub fn from_files(
+    pub fn from_files<B: Into<Zeroizing<Vec<u8>>>>(
         card: &Card,
-        files: impl IntoIterator<Item = (Role, Vec<u8>)>,
+        files: impl IntoIterator<Item = (Role, B)>,
     ) -> Result<Model, PackageError> {
-        let mut checked: Vec<(Role, Vec<u8>)> = Vec::with_capacity(card.files().len());
+        let mut checked: Files = Vec::with_capacity(card.files().len());
         for (role, bytes) in files {
+            let bytes = bytes.into();
             let file = card.file(role).ok_or_else(|| PackageError::Stray {
                 card: card.name().to_owned(),
                 role,
@@ -64,12 +75,27 @@ impl Model {
         Ok(Model {
             card: card.clone(),
             files: checked,
+            package: None,
         })
+    }
+
+    /// This model, remembering the package that it came out of.
+    pub(crate) fn out_of(self, package: PackageSummary) -> Model {
+        Model {
+            package: Some(package),
+            ..self
+        }
     }
 
     /// The card that the files were checked against.
     pub fn card(&self) -> &Card {
         &self.card
+    }
+
+    /// The package that the model came out of, if it came out of one: what was measured is
+    /// then what was opened, because both are told by one reading.
+    pub fn package(&self) -> Option<&PackageSummary> {
+        self.package.as_ref()
     }
 
     /// The bytes of the file of this role, unless they were taken.
@@ -81,8 +107,8 @@ impl Model {
     }
 
     /// Moves the file of this role out, so that who turns it into something else need not
-    /// hold both.
-    pub fn take(&mut self, role: Role) -> Option<Vec<u8>> {
+    /// hold both. They are overwritten when dropped, still.
+    pub fn take(&mut self, role: Role) -> Option<Zeroizing<Vec<u8>>> {
         let place = self.files.iter().position(|(other, _)| *other == role)?;
         Some(self.files.swap_remove(place).1)
     }
@@ -239,7 +265,11 @@ mod tests {
         for (role, _, bytes) in SMALL_FILES {
             let expected = role.is_required().then_some(bytes);
             assert_eq!(model.file(role), expected, "{role}");
-            assert_eq!(model.take(role).as_deref(), expected, "{role}");
+            assert_eq!(
+                model.take(role).as_deref().map(Vec::as_slice),
+                expected,
+                "{role}"
+            );
             assert_eq!(model.file(role), None, "{role} was taken");
         }
     }

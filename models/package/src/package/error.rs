@@ -12,6 +12,8 @@ pub enum PackagePart {
     Header,
     /// The manifest.
     Manifest,
+    /// The signature of a sealed package.
+    Signature,
     /// The chunk of this number, its label included.
     Chunk(u32),
 }
@@ -21,6 +23,7 @@ impl fmt::Display for PackagePart {
         match self {
             PackagePart::Header => formatter.write_str("header"),
             PackagePart::Manifest => formatter.write_str("manifest"),
+            PackagePart::Signature => formatter.write_str("signature"),
             PackagePart::Chunk(number) => write!(formatter, "chunk {number}"),
         }
     }
@@ -60,17 +63,34 @@ pub enum UnpackError {
         found: u16,
     },
     /// A protection suite that this program does not know.
-    #[error("the package has protection suite {found}; this program knows only 0, none")]
+    #[error("the package has protection suite {found}; this program knows 0 and 1")]
     Protection {
         /// The suite of the package.
         found: u16,
     },
     /// A signature suite that this program does not know.
-    #[error("the package has signature suite {found}; this program knows only 0, none")]
+    #[error("the package has signature suite {found}; this program knows 0 and 1")]
     Signature {
         /// The suite of the package.
         found: u16,
     },
+    /// Encrypted but not signed, or signed but not encrypted: neither exists.
+    #[error(
+        "the package has protection suite {protection} with signature suite {signature}; \
+         the two must be the same"
+    )]
+    SuitePair {
+        /// The protection suite.
+        protection: u16,
+        /// The signature suite.
+        signature: u16,
+    },
+    /// The package is sealed, and opens only with a content key.
+    #[error("the package is sealed: it opens only with its content key")]
+    Sealed,
+    /// A sealed package was called for, and this one is plain.
+    #[error("the package is plain; only a sealed one is taken here")]
+    NotSealed,
     /// The header's zero bytes are not zero.
     #[error("the package header has {found:#06x} where zero must stand")]
     Reserved {
@@ -100,6 +120,36 @@ pub enum UnpackError {
         expected: Digest,
         /// The package's digest.
         found: Digest,
+    },
+    /// A signature was called for, and the package has none.
+    #[error("the package is not signed; the release key {expected} must have signed it")]
+    Unsigned {
+        /// The id of the release key.
+        expected: Digest,
+    },
+    /// The package names another release key as its signer.
+    #[error("the package names the release key {found} as its signer; trusted is {expected}")]
+    OtherReleaseKey {
+        /// The id of the trusted key.
+        expected: Digest,
+        /// The id in the package.
+        found: Digest,
+    },
+    /// The signature is not the release key's over this manifest.
+    #[error("the signature is not the release key's ({key}) over the manifest {manifest}")]
+    WrongSignature {
+        /// The id of the release key.
+        key: Digest,
+        /// The manifest digest that would have to be signed.
+        manifest: Digest,
+    },
+    /// The package is older than what is still allowed.
+    #[error("the package has version {found}; the least that is still allowed is {least}")]
+    Rollback {
+        /// The least version allowed.
+        least: u64,
+        /// The package's version.
+        found: u64,
     },
     /// The package is whole, but nobody vouches for its card.
     #[error("the package carries a card that is not trusted, with SHA-256 {found}")]
@@ -185,7 +235,7 @@ pub enum UnpackError {
         /// The chunk that is there.
         found: u32,
     },
-    /// A chunk's bytes are not the manifest's.
+    /// A chunk's bytes, as they are stored, are not the manifest's.
     #[error("chunk {number}, in the {role}, has the SHA-256 {found}; the manifest says {expected}")]
     WrongChunk {
         /// The chunk, counted over the package.
@@ -196,6 +246,15 @@ pub enum UnpackError {
         expected: Digest,
         /// The digest found.
         found: Digest,
+    },
+    /// A chunk is what the release key signed, but the content key does not open it: it is
+    /// the key of other packages.
+    #[error("chunk {number}, in the {role}, is not encrypted under this content key")]
+    WrongContentKey {
+        /// The chunk, counted over the package.
+        number: u32,
+        /// The member that it belongs to.
+        role: Role,
     },
     /// The members are the manifest's, but not the card's.
     #[error("the package does not hold the model of its card")]
@@ -219,6 +278,10 @@ pub enum WriteError {
         /// Bytes that it would have.
         found: usize,
     },
+    /// The system gives no random numbers, of which the package's id and its signature are
+    /// made.
+    #[error("the system gives no random numbers to seal the package with")]
+    NoRandomness,
     /// The package cannot be written.
     #[error("the package cannot be written")]
     Unwritable(#[source] io::Error),

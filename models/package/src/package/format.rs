@@ -1,6 +1,7 @@
 //! Header, manifest and chunk labels: bytes in, checked values out, and back.
 
-use super::{CHUNK_BYTES, MAX_MANIFEST_BYTES, UnpackError};
+use super::seal::PACKAGE_ID_BYTES;
+use super::{CHUNK_BYTES, MAX_MANIFEST_BYTES, PackageId, UnpackError};
 use crate::{Card, DIGEST_BYTES, Digest, MAX_CARD_BYTES, MAX_FILES, Role};
 
 pub(super) const MAGIC: [u8; 8] = *b"\x89EARN\r\n\x1a";
@@ -15,21 +16,65 @@ pub(super) const HEADER_BYTES: usize = PREFIX_BYTES + DIGEST_BYTES;
 const TAG_BYTES: usize = 8;
 pub(super) const LABEL_BYTES: usize = TAG_BYTES + 4;
 
+/// The two forms of a package. The header names a suite for the chunks and one for the
+/// signature; of the four pairs these two exist, so that nothing is encrypted unsigned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Suites 0 and 0: readable by all, signed by nobody.
+    Plain,
+    /// Suites 1 and 1: ChaCha20-Poly1305 (RFC 8439) under a key by HKDF-SHA256 (RFC 5869),
+    /// and ECDSA on P-256 with SHA-256 (FIPS 186-5).
+    Sealed,
+}
+
+impl Form {
+    fn suites(self) -> u16 {
+        match self {
+            Form::Plain => 0,
+            Form::Sealed => 1,
+        }
+    }
+
+    fn of(protection: u16, signature: u16) -> Result<Form, UnpackError> {
+        match (protection, signature) {
+            (0, 0) => Ok(Form::Plain),
+            (1, 1) => Ok(Form::Sealed),
+            (0 | 1, 0 | 1) => Err(UnpackError::SuitePair {
+                protection,
+                signature,
+            }),
+            (0 | 1, found) => Err(UnpackError::Signature { found }),
+            (found, _) => Err(UnpackError::Protection { found }),
+        }
+    }
+}
+
 /// The fixed head of a package.
 pub(super) struct Header {
+    pub(super) form: Form,
     pub(super) prefix: [u8; PREFIX_BYTES],
     pub(super) manifest_bytes: usize,
     pub(super) manifest_digest: Digest,
 }
 
 impl Header {
-    /// The header of this manifest, which must not be longer than [`MAX_MANIFEST_BYTES`].
-    pub(super) fn of(manifest: &[u8]) -> Header {
+    /// The bytes in front of the manifest digest, for a manifest of this length, which must
+    /// not be above [`MAX_MANIFEST_BYTES`].
+    pub(super) fn prefix(form: Form, manifest_bytes: usize) -> [u8; PREFIX_BYTES] {
         let mut prefix = [0; PREFIX_BYTES];
         prefix[..8].copy_from_slice(&MAGIC);
         prefix[8..10].copy_from_slice(&VERSION.to_le_bytes());
-        prefix[16..20].copy_from_slice(&(manifest.len() as u32).to_le_bytes());
+        prefix[10..12].copy_from_slice(&form.suites().to_le_bytes());
+        prefix[12..14].copy_from_slice(&form.suites().to_le_bytes());
+        prefix[16..20].copy_from_slice(&(manifest_bytes as u32).to_le_bytes());
+        prefix
+    }
+
+    /// The header of this manifest, which must not be longer than [`MAX_MANIFEST_BYTES`].
+    pub(super) fn of(form: Form, manifest: &[u8]) -> Header {
+        let prefix = Header::prefix(form, manifest.len());
         Header {
+            form,
             prefix,
             manifest_bytes: manifest.len(),
             manifest_digest: Digest::of_parts(&[&prefix, manifest]),
@@ -51,14 +96,9 @@ impl Header {
                 });
             }
         }
-        match u16::from_le_bytes(fields.array("the protection suite")?) {
-            0 => {}
-            found => return Err(UnpackError::Protection { found }),
-        }
-        match u16::from_le_bytes(fields.array("the signature suite")?) {
-            0 => {}
-            found => return Err(UnpackError::Signature { found }),
-        }
+        let protection = u16::from_le_bytes(fields.array("the protection suite")?);
+        let signature = u16::from_le_bytes(fields.array("the signature suite")?);
+        let form = Form::of(protection, signature)?;
         match u16::from_le_bytes(fields.array("the reserved bytes")?) {
             0 => {}
             found => return Err(UnpackError::Reserved { found }),
@@ -73,6 +113,7 @@ impl Header {
         let mut prefix = [0; PREFIX_BYTES];
         prefix.copy_from_slice(&bytes[..PREFIX_BYTES]);
         Ok(Header {
+            form,
             prefix,
             manifest_bytes: found as usize,
             manifest_digest: Digest::from_bytes(fields.array("the manifest's digest")?),
@@ -131,6 +172,24 @@ impl Header {
     }
 }
 
+/// What a sealed package's manifest starts with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SealHead {
+    pub(super) id: PackageId,
+    pub(super) version: u64,
+}
+
+/// The head of a sealed package's manifest, and what follows it.
+pub(super) fn seal_head(manifest: &[u8]) -> Result<(SealHead, &[u8]), UnpackError> {
+    let mut fields = Fields(manifest);
+    let id: [u8; PACKAGE_ID_BYTES] = fields.array("the package's id")?;
+    let head = SealHead {
+        id: PackageId::from_bytes(id),
+        version: u64::from_le_bytes(fields.array("the package's version")?),
+    };
+    Ok((head, fields.0))
+}
+
 /// The card's text at the head of a manifest, and what follows it. Nothing else of the
 /// manifest is read before somebody vouches for that card.
 pub(super) fn card_text(manifest: &[u8]) -> Result<(&str, &[u8]), UnpackError> {
@@ -146,33 +205,70 @@ pub(super) fn card_text(manifest: &[u8]) -> Result<(&str, &[u8]), UnpackError> {
     Ok((text.map_err(UnpackError::CardText)?, fields.0))
 }
 
-/// A member as the manifest lists it, checked against the card.
+/// A member as the manifest lists it: its role, and its plain size in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Member {
     pub(super) role: Role,
     pub(super) size: u64,
-    pub(super) chunks: Vec<Digest>,
 }
 
 impl Member {
-    /// The member that these bytes are.
-    pub(super) fn of(role: Role, bytes: &[u8]) -> Member {
-        Member {
-            role,
-            size: bytes.len() as u64,
-            chunks: bytes.chunks(CHUNK_BYTES).map(Digest::of).collect(),
-        }
-    }
-
-    /// Bytes of the chunk at `place` in this member.
-    pub(super) fn chunk_bytes(&self, place: usize) -> usize {
-        let before = place as u64 * CHUNK_BYTES as u64;
-        self.size.saturating_sub(before).min(CHUNK_BYTES as u64) as usize
+    /// How many chunks it is cut into.
+    pub(super) fn chunk_count(&self) -> u64 {
+        self.size.div_ceil(CHUNK_BYTES as u64)
     }
 }
 
-/// The members of a manifest, read from what follows the card's text. Each is in the card
-/// with this very size, none stands twice, and no required one is missing.
-pub(super) fn members(card: &Card, rest: &[u8]) -> Result<Vec<Member>, UnpackError> {
+/// A chunk's place in its package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Chunk {
+    /// Counted over the package, from zero.
+    pub(super) number: u32,
+    /// The member that it is cut from.
+    pub(super) role: Role,
+    /// Counted over the member, from zero.
+    pub(super) place: u32,
+    /// Its plain bytes.
+    pub(super) bytes: usize,
+    /// Whether its member ends with it.
+    pub(super) last_of_member: bool,
+    /// Whether the package ends with it.
+    pub(super) last: bool,
+}
+
+/// The chunks of these members, in the order in which they are stored. The manifest's bound
+/// keeps their number far below 2^32.
+pub(super) fn chunks(members: &[Member]) -> impl Iterator<Item = Chunk> {
+    let total = chunk_count(members);
+    let cut = members.iter().flat_map(|member| {
+        let count = member.chunk_count();
+        (0..count).map(move |place| (member, place, place + 1 == count))
+    });
+    (0..).zip(cut).map(move |(number, (member, place, last))| {
+        let before = place * CHUNK_BYTES as u64;
+        Chunk {
+            number,
+            role: member.role,
+            place: place as u32,
+            bytes: (member.size - before).min(CHUNK_BYTES as u64) as usize,
+            last_of_member: last,
+            last: u64::from(number) + 1 == total,
+        }
+    })
+}
+
+/// How many chunks these members are cut into.
+pub(super) fn chunk_count(members: &[Member]) -> u64 {
+    members.iter().map(Member::chunk_count).sum()
+}
+
+/// The members of a manifest and the digests of their chunks, read from what follows the
+/// card's text. Each member is in the card with this very size, none stands twice, and no
+/// required one is missing.
+pub(super) fn members<'m>(
+    card: &Card,
+    rest: &'m [u8],
+) -> Result<(Vec<Member>, &'m [[u8; DIGEST_BYTES]]), UnpackError> {
     let mut fields = Fields(rest);
     let [count] = fields.array("the number of members")?;
     // Roles ascend, so there cannot be more members than roles; the bound is the card's all
@@ -199,33 +295,29 @@ pub(super) fn members(card: &Card, rest: &[u8]) -> Result<Vec<Member>, UnpackErr
                 found: size,
             });
         }
-        members.push(Member {
-            role,
-            size,
-            chunks: Vec::new(),
-        });
+        members.push(Member { role, size });
     }
     for file in card.files().iter().filter(|file| file.role().is_required()) {
         if members.iter().all(|member| member.role != file.role()) {
             return Err(UnpackError::MissingMember { role: file.role() });
         }
     }
-    for member in &mut members {
-        // The card bounds the size, so neither number can overflow.
-        let count = member.size.div_ceil(CHUNK_BYTES as u64) as usize;
-        let digests = fields.slice("a member's chunk digests", count * DIGEST_BYTES)?;
-        let digests = digests.as_chunks().0;
-        member.chunks = digests.iter().copied().map(Digest::from_bytes).collect();
-    }
+    // The card bounds the sizes, so the number cannot overflow.
+    let count = chunk_count(&members) as usize;
+    let digests = fields.slice("the chunk digests", count * DIGEST_BYTES)?;
     match fields.0.len() {
-        0 => Ok(members),
+        0 => Ok((members, digests.as_chunks().0)),
         found => Err(UnpackError::ManifestTrailing { found }),
     }
 }
 
-/// The manifest of these members, which must stand in ascending order of role.
-pub(super) fn manifest(card: &str, members: &[Member]) -> Vec<u8> {
+/// The manifest up to the chunk digests, of members in ascending order of role.
+pub(super) fn manifest_head(seal: Option<SealHead>, card: &str, members: &[Member]) -> Vec<u8> {
     let mut manifest = Vec::new();
+    if let Some(seal) = seal {
+        manifest.extend(seal.id.as_bytes());
+        manifest.extend(seal.version.to_le_bytes());
+    }
     manifest.extend((card.len() as u32).to_le_bytes());
     manifest.extend(card.as_bytes());
     manifest.push(members.len() as u8);
@@ -233,14 +325,11 @@ pub(super) fn manifest(card: &str, members: &[Member]) -> Vec<u8> {
         manifest.push(code_of(member.role));
         manifest.extend(member.size.to_le_bytes());
     }
-    for digest in members.iter().flat_map(|member| &member.chunks) {
-        manifest.extend(digest.as_bytes());
-    }
     manifest
 }
 
 /// The role's code. Codes are never given anew, and ascend as the roles do.
-fn code_of(role: Role) -> u8 {
+pub(super) fn code_of(role: Role) -> u8 {
     match role {
         Role::Encoder => 1,
         Role::Decoder => 2,

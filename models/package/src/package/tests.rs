@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::format::{HEADER_BYTES, LABEL_BYTES};
+use super::format::{Form, HEADER_BYTES, Header, LABEL_BYTES};
 use super::write::write;
 use super::*;
 use crate::testing::{SMALL_FILES, card_of, small_card};
@@ -27,7 +27,7 @@ fn packed(model: &Model) -> (Vec<u8>, Digest) {
 /// The package of these members, fitting or not.
 fn forged(card: &str, members: &[(Role, &[u8])]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    write(card, members, &mut bytes).unwrap();
+    write(card, members, None, &mut bytes).unwrap();
     bytes
 }
 
@@ -42,7 +42,7 @@ fn rewritten(bytes: &[u8], change: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
     let length = u32::from_le_bytes(bytes[16..20].try_into().unwrap()) as usize;
     let mut manifest = bytes[HEADER_BYTES..HEADER_BYTES + length].to_vec();
     change(&mut manifest);
-    let header = super::format::Header::of(&manifest);
+    let header = Header::of(Form::Plain, &manifest);
     let digest = header.manifest_digest;
     let rest = &bytes[HEADER_BYTES + length..];
     [&header.prefix, &digest.as_bytes()[..], &manifest, rest].concat()
@@ -324,8 +324,8 @@ fn forged_manifests_are_refused() {
     assert!(matches!(
         refused(&|manifest| manifest.truncate(manifest.len() - 1)),
         UnpackError::ManifestField {
-            expected: 32,
-            found: 31,
+            expected: 128,
+            found: 127,
             ..
         }
     ));
