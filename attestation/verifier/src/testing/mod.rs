@@ -1,0 +1,3 @@
+//! What several unit tests need.
+
+pub(crate) mod rsa;
