@@ -84,7 +84,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 fn machine(demo: &Demo) -> Result<()> {
-    setup::install(&[setup::C_COMPILER], demo.mode)
+    setup::install(&[setup::BUILD, setup::SOFTWARE_TPM].concat(), demo.mode)
 }
 
 fn fetch(demo: &Demo) -> Result<()> {

@@ -55,6 +55,59 @@ pub(crate) const C_COMPILER: Need = Need {
     presence: Presence::OnPath("cc"),
 };
 
+/// What the workspace needs to be built: the compiler, and the TPM's library.
+pub(crate) const BUILD: &[Need] = &[
+    C_COMPILER,
+    Need {
+        package: "pkg-config",
+        why: "finds the TPM's library when it is linked",
+        presence: Presence::OnPath("pkg-config"),
+    },
+    Need {
+        package: "libtss2-dev",
+        why: "the TCG's library, through which a TPM is asked",
+        presence: Presence::Succeeds(&["pkg-config", "--exists", "tss2-sys", "tss2-esys"]),
+    },
+];
+
+/// A TPM in software, for machines that have none, and so that nobody's own is touched.
+pub(crate) const SOFTWARE_TPM: &[Need] = &[
+    Need {
+        package: "swtpm",
+        why: "a TPM in software: nothing here touches a TPM of yours unasked",
+        presence: Presence::OnPath("swtpm"),
+    },
+    Need {
+        package: "swtpm-tools",
+        why: "gives the TPM in software a certificate, as a maker would",
+        presence: Presence::OnPath("swtpm_setup"),
+    },
+];
+
+/// Other people's tools, which must agree with ours.
+pub(crate) const OUTSIDERS: &[Need] = &[
+    Need {
+        package: "tpm2-tools",
+        why: "checks our quotes and replays event logs, as a stranger would",
+        presence: Presence::OnPath("tpm2_checkquote"),
+    },
+    Need {
+        package: "openssl",
+        why: "checks chains of certificates, as a stranger would",
+        presence: Presence::OnPath("openssl"),
+    },
+    Need {
+        package: "python3-jwt",
+        why: "checks our results, as a stranger would",
+        presence: Presence::Succeeds(&["python3", "-c", "import jwt"]),
+    },
+    Need {
+        package: "python3-cryptography",
+        why: "the elliptic curves of the line above",
+        presence: Presence::Succeeds(&["python3", "-c", "import cryptography"]),
+    },
+];
+
 /// The client of the npm registry.
 pub(crate) const NPM: Need = Need {
     package: "npm",
@@ -208,7 +261,7 @@ mod tests {
 
     #[test]
     fn every_need_says_why() {
-        for need in [&[C_COMPILER, NPM, PIP], CROSS].concat() {
+        for need in [&[NPM, PIP], BUILD, SOFTWARE_TPM, OUTSIDERS, CROSS].concat() {
             assert!(!need.why.is_empty(), "{}", need.package);
         }
     }

@@ -85,7 +85,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 fn set_up() -> Result<()> {
-    setup::install(&[setup::C_COMPILER], Mode::Act)?;
+    let needs = [setup::BUILD, setup::SOFTWARE_TPM, setup::OUTSIDERS].concat();
+    setup::install(&needs, Mode::Act)?;
     models::fetch(Which::All, &models::directory()?, Mode::Act)
 }
 
