@@ -96,16 +96,11 @@ pub(crate) const OUTSIDERS: &[Need] = &[
         why: "checks chains of certificates, as a stranger would",
         presence: Presence::OnPath("openssl"),
     },
-    Need {
-        package: "python3-jwt",
-        why: "checks our results, as a stranger would",
-        presence: Presence::Succeeds(&["python3", "-c", "import jwt"]),
-    },
-    Need {
-        package: "python3-cryptography",
-        why: "the elliptic curves of the line above",
-        presence: Presence::Succeeds(&["python3", "-c", "import cryptography"]),
-    },
+    data("python3-jwt", "checks our results, as a stranger would"),
+    data(
+        "python3-cryptography",
+        "the elliptic curves of the line above",
+    ),
 ];
 
 /// The client of the npm registry.
