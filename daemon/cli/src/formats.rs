@@ -101,8 +101,8 @@ impl FormatName {
     pub(crate) fn writer(self, options: Options) -> Box<dyn Format> {
         match self {
             FormatName::Text => Box::new(text::Text::default()),
-            FormatName::Json => Box::new(json::Brief::new(options)),
-            FormatName::VerboseJson => Box::new(json::Verbose::new(options)),
+            FormatName::Json => Box::new(json::Json::brief(options)),
+            FormatName::VerboseJson => Box::new(json::Json::verbose(options)),
             FormatName::Srt => Box::new(srt::Srt::default()),
             FormatName::Vtt => Box::new(vtt::Vtt),
         }

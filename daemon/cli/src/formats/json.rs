@@ -10,96 +10,93 @@ use serde::Serialize;
 use super::{Ending, Format, Milliseconds, Options, Segment, Word};
 
 /// Segments that one object may hold: at the shortest, some days of speech. What comes after
-/// is left out, which bounds the memory of a stream without an end.
+/// is left out, which bounds the memory of a stream without an end, and the object says
+/// `"truncated": true`.
 const MAX_SEGMENTS: usize = 1 << 18;
 
-/// `{"text": …}`.
+/// How much of the transcript an object carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// `{"text": …}`.
+    Brief,
+    /// OpenAI's `verbose_json`.
+    Verbose,
+}
+
+/// Either shape of object.
 #[derive(Debug)]
-pub(super) struct Brief {
+pub(super) struct Json {
     options: Options,
+    shape: Shape,
     held: Held,
 }
 
-impl Brief {
-    pub(super) fn new(options: Options) -> Brief {
-        Brief {
+impl Json {
+    /// The text alone.
+    pub(super) fn brief(options: Options) -> Json {
+        Json::new(options, Shape::Brief)
+    }
+
+    /// The text, its segments and, where they are asked for, its words.
+    pub(super) fn verbose(options: Options) -> Json {
+        Json::new(options, Shape::Verbose)
+    }
+
+    fn new(options: Options, shape: Shape) -> Json {
+        Json {
             options,
+            shape,
             held: Held::default(),
         }
     }
-}
 
-impl Format for Brief {
-    fn begin(&mut self, file: &str, _out: &mut String) {
-        self.held = Held::of(file);
-    }
-
-    fn segment(&mut self, segment: Segment, _out: &mut String) {
-        self.held.push(segment);
-    }
-
-    fn end(&mut self, ending: Ending, out: &mut String) {
-        let held = std::mem::take(&mut self.held);
-        if !ending.complete {
-            return;
-        }
+    fn push_brief(&self, held: &Held, out: &mut String) {
         let object = BriefObject {
             file: self.options.names_files.then_some(&held.file),
             text: &held.text(),
+            truncated: held.truncated,
         };
         push_line(&object, out);
     }
-}
 
-/// OpenAI's `verbose_json`.
-#[derive(Debug)]
-pub(super) struct Verbose {
-    options: Options,
-    held: Held,
-}
-
-impl Verbose {
-    pub(super) fn new(options: Options) -> Verbose {
-        Verbose {
-            options,
-            held: Held::default(),
-        }
-    }
-}
-
-impl Format for Verbose {
-    fn begin(&mut self, file: &str, _out: &mut String) {
-        self.held = Held::of(file);
-    }
-
-    fn segment(&mut self, segment: Segment, _out: &mut String) {
-        self.held.push(segment);
-    }
-
-    fn end(&mut self, ending: Ending, out: &mut String) {
-        let held = std::mem::take(&mut self.held);
-        if !ending.complete {
-            return;
-        }
+    fn push_verbose(&self, held: &Held, duration: Milliseconds, out: &mut String) {
         let words = held.segments.iter().flat_map(|segment| &segment.words);
+        let segments = held.segments.iter().enumerate();
         let object = VerboseObject {
             file: self.options.names_files.then_some(&held.file),
             task: "transcribe",
             language: &self.options.language,
-            duration: ending.duration.seconds(),
+            duration: duration.seconds(),
             text: &held.text(),
             words: self
                 .options
                 .words
                 .then(|| words.map(WordObject::of).collect()),
-            segments: held
-                .segments
-                .iter()
-                .enumerate()
-                .map(SegmentObject::of)
-                .collect(),
+            segments: segments.map(SegmentObject::of).collect(),
+            truncated: held.truncated,
         };
         push_line(&object, out);
+    }
+}
+
+impl Format for Json {
+    fn begin(&mut self, file: &str, _out: &mut String) {
+        self.held = Held::of(file);
+    }
+
+    fn segment(&mut self, segment: Segment, _out: &mut String) {
+        self.held.push(segment);
+    }
+
+    fn end(&mut self, ending: Ending, out: &mut String) {
+        let held = std::mem::take(&mut self.held);
+        if !ending.complete {
+            return;
+        }
+        match self.shape {
+            Shape::Brief => self.push_brief(&held, out),
+            Shape::Verbose => self.push_verbose(&held, ending.duration, out),
+        }
     }
 }
 
@@ -108,6 +105,8 @@ impl Format for Verbose {
 struct Held {
     file: String,
     segments: Vec<Segment>,
+    /// Whether segments were left out at the bound.
+    truncated: bool,
 }
 
 impl Held {
@@ -115,12 +114,15 @@ impl Held {
         Held {
             file: file.to_owned(),
             segments: Vec::new(),
+            truncated: false,
         }
     }
 
     fn push(&mut self, segment: Segment) {
         if self.segments.len() < MAX_SEGMENTS {
             self.segments.push(segment);
+        } else {
+            self.truncated = true;
         }
     }
 
@@ -136,6 +138,8 @@ struct BriefObject<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<&'a String>,
     text: &'a str,
+    #[serde(skip_serializing_if = "is_false")]
+    truncated: bool,
 }
 
 #[derive(Serialize)]
@@ -149,6 +153,13 @@ struct VerboseObject<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     words: Option<Vec<WordObject<'a>>>,
     segments: Vec<SegmentObject<'a>>,
+    #[serde(skip_serializing_if = "is_false")]
+    truncated: bool,
+}
+
+/// Whether to leave a flag out: it stands only where it says something.
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 #[derive(Serialize)]
@@ -256,7 +267,7 @@ mod tests {
             "a.wav",
             vec![segment(0, 9, "One."), segment(9, 18, "Two.")],
         )];
-        let mut format = Brief::new(options(false, false));
+        let mut format = Json::brief(options(false, false));
         assert_eq!(write(&mut format, &files), "{\"text\":\"One. Two.\"}\n");
     }
 
@@ -267,7 +278,7 @@ mod tests {
             failed("broken.wav", vec![segment(0, 9, "Lost.")]),
             file("quiet.wav", vec![]),
         ];
-        let mut format = Brief::new(options(true, false));
+        let mut format = Json::brief(options(true, false));
         assert_eq!(
             write(&mut format, &files),
             "{\"file\":\"a \\\"b\\\".wav\",\"text\":\"One.\"}\n\
@@ -278,7 +289,7 @@ mod tests {
     #[test]
     fn the_verbose_object_is_openais() {
         let files = [file("a.wav", vec![verbose_segment()])];
-        let mut format = Verbose::new(options(false, false));
+        let mut format = Json::verbose(options(false, false));
         assert_eq!(
             write(&mut format, &files),
             "{\"task\":\"transcribe\",\"language\":\"english\",\"duration\":60.0,\
@@ -292,7 +303,7 @@ mod tests {
     #[test]
     fn words_stand_beside_the_segments() {
         let files = [file("a.wav", vec![verbose_segment()])];
-        let mut format = Verbose::new(options(false, true));
+        let mut format = Json::verbose(options(false, true));
         let json: serde_json::Value = serde_json::from_str(&write(&mut format, &files)).unwrap();
         assert_eq!(
             json["words"],
@@ -305,7 +316,7 @@ mod tests {
 
     #[test]
     fn asked_for_words_of_silence_are_an_empty_list() {
-        let mut format = Verbose::new(options(false, true));
+        let mut format = Json::verbose(options(false, true));
         let json = write(&mut format, &[file("a.wav", vec![])]);
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(json["words"], serde_json::json!([]));
@@ -316,11 +327,27 @@ mod tests {
     #[test]
     fn no_control_character_is_written_raw_and_none_is_lost() {
         let name = "\u{1b}[31m\u{9b}\u{202e}\u{e0041}\u{7f}é.wav";
-        let mut format = Brief::new(options(true, false));
+        let mut format = Json::brief(options(true, false));
         let line = write(&mut format, &[file(name, vec![])]);
         assert!(line.trim_end().chars().all(crate::console::is_printable));
         let json: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(json["file"], name);
+    }
+
+    #[test]
+    fn a_transcript_cut_at_the_bound_says_so() {
+        let mut format = Json::brief(options(false, false));
+        let mut out = String::new();
+        format.begin("a.wav", &mut out);
+        format.held.segments = vec![segment(0, 1, ""); MAX_SEGMENTS];
+        format.segment(segment(1, 2, "Lost."), &mut out);
+        format.held.segments.truncate(1);
+        let ending = Ending {
+            duration: Milliseconds(2),
+            complete: true,
+        };
+        format.end(ending, &mut out);
+        assert_eq!(out, "{\"text\":\"\",\"truncated\":true}\n");
     }
 
     #[test]
@@ -330,7 +357,7 @@ mod tests {
             compression_ratio: f32::NAN,
             ..verbose_segment()
         };
-        let mut format = Verbose::new(options(false, false));
+        let mut format = Json::verbose(options(false, false));
         let json = write(&mut format, &[file("a.wav", vec![broken])]);
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(json["segments"][0]["avg_logprob"], 0.0);
