@@ -248,7 +248,7 @@ pub enum UnpackError {
         found: Digest,
     },
     /// A chunk is what the release key signed, but the content key does not open it: it is
-    /// the key of other packages.
+    /// the key of other packages, or a chunk of another place was signed.
     #[error("chunk {number}, in the {role}, is not encrypted under this content key")]
     WrongContentKey {
         /// The chunk, counted over the package.

@@ -1,5 +1,7 @@
 //! What the format promises, and what must be refused, each with its own error.
 
+mod sealed;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 
