@@ -4,6 +4,7 @@
 //! - [`tpm`]: the TPM's own structures, `TPMS_ATTEST`, `TPMT_SIGNATURE`, `TPMT_PUBLIC`,
 //!   `TPML_PCR_SELECTION`, and the files in which the public tools carry PCR values and keys.
 //! - [`firmware`]: the event log that firmware keeps, with its replay.
+//! - [`measured`]: Earnest's own log of the daemon's starts, with its replay.
 //! - [`HashAlgorithm`], [`Digest`] and [`Nonce`]: the words that all of it is written in.
 //!
 //! Everything here reads bytes of strangers. No parser panics, no length in unchecked input
@@ -21,8 +22,10 @@
 
 mod bytes;
 mod digest;
+pub mod enrolment;
 pub mod firmware;
 pub mod hex;
+pub mod measured;
 mod nonce;
 pub mod sealing;
 pub mod tpm;
