@@ -5,6 +5,7 @@
 //!   `TPML_PCR_SELECTION`, and the files in which the public tools carry PCR values and keys.
 //! - [`firmware`]: the event log that firmware keeps, with its replay.
 //! - [`measured`]: Earnest's own log of the daemon's starts, with its replay.
+//! - [`envelope`]: all of it in one message, [`Evidence`], in CBOR or JSON.
 //! - [`HashAlgorithm`], [`Digest`] and [`Nonce`]: the words that all of it is written in.
 //!
 //! Everything here reads bytes of strangers. No parser panics, no length in unchecked input
@@ -22,6 +23,7 @@
 
 mod bytes;
 mod digest;
+pub mod envelope;
 pub mod enrolment;
 pub mod firmware;
 pub mod hex;
@@ -32,4 +34,5 @@ pub mod tpm;
 
 pub use bytes::Truncated;
 pub use digest::{Digest, DigestError, HashAlgorithm, MAX_DIGEST_BYTES};
+pub use envelope::Evidence;
 pub use nonce::{NONCE_BYTES, Nonce};

@@ -53,6 +53,7 @@ mod tests;
 
 use crate::Digest;
 
+pub(crate) use entry::is_version;
 pub use entry::{Entry, MAX_ENTRY_BYTES, MAX_VERSION_BYTES, SandboxLevel, Start};
 pub use error::{EntryError, LogFull, MeasuredLogError, StartError};
 
