@@ -30,6 +30,8 @@ pub mod hex;
 pub mod measured;
 mod nonce;
 pub mod sealing;
+#[cfg(test)]
+mod testing;
 pub mod tpm;
 
 pub use bytes::Truncated;

@@ -199,6 +199,23 @@ impl Parts {
     }
 }
 
+#[cfg(test)]
+impl Parts {
+    /// The parts with this value under a label, however long it is.
+    pub(super) fn with(mut self, name: &str, value: &[u8]) -> Parts {
+        let place = LABELS.iter().position(|label| label.name == name);
+        self.0[place.unwrap()] = Some(value.to_vec());
+        self
+    }
+
+    /// The parts without this one.
+    pub(super) fn without(mut self, name: &str) -> Parts {
+        let place = LABELS.iter().position(|label| label.name == name);
+        self.0[place.unwrap()] = None;
+        self
+    }
+}
+
 /// Refuses a collection of another type, or of none.
 pub(super) fn check_type(found: Option<&str>) -> Result<(), EnvelopeError> {
     match found {

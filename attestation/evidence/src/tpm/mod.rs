@@ -21,6 +21,8 @@ mod pcr_values;
 mod public;
 mod selection;
 mod signature;
+#[cfg(test)]
+mod tests;
 
 pub use attest::{Attest, Attested, ClockInfo, MAX_ATTEST_BYTES, TPM_GENERATED};
 pub use buffer::{Buffer, MAX_NAME_BYTES, Name};

@@ -85,8 +85,11 @@ impl PcrSet {
 }
 
 impl fmt::Display for PcrSet {
-    /// As the tools write it: `4,7,11`.
+    /// As the tools write it: `4,7,11`, or `none`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return formatter.write_str("none");
+        }
         for (place, pcr) in self.iter().enumerate() {
             let comma = if place == 0 { "" } else { "," };
             write!(formatter, "{comma}{pcr}")?;

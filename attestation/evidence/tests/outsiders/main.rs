@@ -4,6 +4,7 @@
 //! `EARNEST_VECTORS` points. Where they or the outside tool are absent, the tests say so and
 //! prove nothing.
 
+mod checkquote;
 mod event_logs;
 mod quotes;
 
