@@ -8,8 +8,12 @@ use std::path::{Path, PathBuf};
 type Face = fn(&[u8]);
 
 /// Every target and its face. A target is added here and in `fuzz/Cargo.toml`.
-const FACES: [(&str, Face); 3] = [
+const FACES: [(&str, Face); 7] = [
+    ("attest", earnest_fuzz_faces::attest),
     ("card", earnest_fuzz_faces::card),
+    ("envelope", earnest_fuzz_faces::envelope),
+    ("eventlog", earnest_fuzz_faces::eventlog),
+    ("measured", earnest_fuzz_faces::measured),
     ("package", earnest_fuzz_faces::package),
     ("sound", earnest_fuzz_faces::sound),
 ];

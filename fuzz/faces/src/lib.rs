@@ -9,10 +9,18 @@
 //! earnest_fuzz_faces::card(b"no card");
 //! ```
 
+mod attest;
 mod card;
+mod envelope;
+mod eventlog;
+mod measured;
 mod package;
 mod sound;
 
+pub use attest::attest;
 pub use card::card;
+pub use envelope::envelope;
+pub use eventlog::eventlog;
+pub use measured::measured;
 pub use package::package;
 pub use sound::sound;
