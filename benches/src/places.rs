@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::ValueEnum;
+use earnest_package::{MODELS_VARIABLE, models_folder};
 
 /// The speech models that are measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -38,10 +39,9 @@ impl Model {
 
 /// The folder of `card` in the model directory of a development machine.
 pub(crate) fn model_directory(card: &str) -> Result<PathBuf> {
-    let models = match env::var_os("EARNEST_MODELS") {
-        Some(directory) => PathBuf::from(directory),
-        None => home_directory("XDG_DATA_HOME", ".local/share")?.join("earnest/models"),
-    };
+    let models = models_folder().with_context(|| {
+        format!("no place for models: set {MODELS_VARIABLE}, XDG_DATA_HOME or HOME")
+    })?;
     let directory = models.join(card);
     ensure!(
         directory.is_dir(),

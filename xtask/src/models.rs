@@ -3,20 +3,18 @@
 //! A model lives in a folder of its card's name. It is there exactly when every file of the
 //! card is there with its digest; whatever else lies in the folder is left alone.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use earnest_package::{Card, CardFile, Registry, Source};
+use earnest_package::{Card, CardFile, Registry, Source, models_folder};
 
 use crate::fetch;
 use crate::setup::{self, Mode};
 
-/// The environment variable that names the folder of the models.
-pub(crate) const VARIABLE: &str = "EARNEST_MODELS";
+pub(crate) use earnest_package::MODELS_VARIABLE as VARIABLE;
 
 /// The card of the voice detector, which every speech model needs.
 const VAD: &str = "silero-vad-6.2";
@@ -96,21 +94,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 /// Where the models of this machine live.
 pub(crate) fn directory() -> Result<PathBuf> {
-    directory_from(|name| std::env::var_os(name))
-        .context("no place for models: set EARNEST_MODELS, XDG_DATA_HOME or HOME")
-}
-
-/// The same, from any environment. An empty variable counts as none, as the XDG base
-/// directory specification says.
-fn directory_from(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    let path = |name: &str| {
-        let value = variable(name).filter(|value| !value.is_empty());
-        value.map(PathBuf::from)
-    };
-    path(VARIABLE).or_else(|| {
-        let data = path("XDG_DATA_HOME").or_else(|| Some(path("HOME")?.join(".local/share")));
-        Some(data?.join("earnest/models"))
-    })
+    models_folder()
+        .with_context(|| format!("no place for models: set {VARIABLE}, XDG_DATA_HOME or HOME"))
 }
 
 /// Fetches what is missing of the chosen models into `folder`, with the clients that it takes.
@@ -284,40 +269,6 @@ fn list(which: Which, folder: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn check(variables: &[(&str, &str)], expected: Option<&str>) {
-        let found = directory_from(|name| {
-            let value = variables.iter().find(|variable| variable.0 == name)?.1;
-            Some(OsString::from(value))
-        });
-        assert_eq!(found, expected.map(PathBuf::from), "{variables:?}");
-    }
-
-    #[test]
-    fn the_folder_is_the_most_explicit_one_that_is_set() {
-        check(
-            &[
-                ("EARNEST_MODELS", "/m"),
-                ("XDG_DATA_HOME", "/x"),
-                ("HOME", "/h"),
-            ],
-            Some("/m"),
-        );
-        check(
-            &[("XDG_DATA_HOME", "/x"), ("HOME", "/h")],
-            Some("/x/earnest/models"),
-        );
-        check(&[("HOME", "/h")], Some("/h/.local/share/earnest/models"));
-        check(
-            &[
-                ("EARNEST_MODELS", ""),
-                ("XDG_DATA_HOME", ""),
-                ("HOME", "/h"),
-            ],
-            Some("/h/.local/share/earnest/models"),
-        );
-        check(&[], None);
-    }
 
     #[test]
     fn every_choice_brings_the_voice_detector() {

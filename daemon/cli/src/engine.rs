@@ -1,11 +1,9 @@
 //! The models, loaded once, and sound into segments by them.
 
-use std::env;
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use earnest_package::{Card, Model, PackageError};
+use earnest_package::{Card, MODELS_VARIABLE, Model, PackageError, models_folder};
 use earnest_speech::{
     DecodeOptions, EngineOptions, Event, LoadError, Recognizer, SegmentText, SpeechError,
     Tokenizer, Transcriber, TranscriberOptions, Vad, align_words,
@@ -18,14 +16,11 @@ use crate::formats::{Milliseconds, Segment, Word};
 /// The card of the model that tells speech from the rest.
 const VAD_CARD: &str = "silero-vad-6.2";
 
-/// Where models are looked for, before anywhere else.
-const VARIABLE: &str = "EARNEST_MODELS";
-
 /// Why there is nothing to transcribe with.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EngineError {
     /// Nothing says where the user's data is.
-    #[error("no place for models: set {VARIABLE}, XDG_DATA_HOME or HOME, or give --models")]
+    #[error("no place for models: set {MODELS_VARIABLE}, XDG_DATA_HOME or HOME, or give --models")]
     NoFolder,
     /// No card of this name is compiled in: a mistake in this program.
     #[error("no card {name}")]
@@ -86,7 +81,7 @@ impl Engine {
     pub(crate) fn load(job: &Transcribe) -> Result<Engine, EngineError> {
         let folder = match &job.models {
             Some(folder) => folder.clone(),
-            None => models_folder(|name| env::var_os(name)).ok_or(EngineError::NoFolder)?,
+            None => models_folder().ok_or(EngineError::NoFolder)?,
         };
         let vad = Vad::load(&open(&folder, VAD_CARD)?)?;
         let options = EngineOptions {
@@ -197,45 +192,4 @@ impl Times {
 fn open(folder: &Path, name: &'static str) -> Result<Model, EngineError> {
     let card = Card::named(name).ok_or(EngineError::NoCard { name })?;
     Ok(Model::open_directory(card, &folder.join(name))?)
-}
-
-/// Where the models of this machine are, from an environment in which an empty variable
-/// counts as none, as the XDG base directory specification has it.
-fn models_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    let path = |name: &str| {
-        let value = variable(name).filter(|value| !value.is_empty());
-        value.map(PathBuf::from)
-    };
-    path(VARIABLE).or_else(|| {
-        let data = path("XDG_DATA_HOME").or_else(|| Some(path("HOME")?.join(".local/share")));
-        Some(data?.join("earnest/models"))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn models_are_where_the_environment_says() {
-        let check = |variables: &[(&str, &str)], expected: Option<&str>| {
-            let variable = |name: &str| {
-                let found = variables.iter().find(|(key, _)| *key == name);
-                found.map(|(_, value)| OsString::from(value))
-            };
-            let found = models_folder(variable);
-            assert_eq!(found.as_deref(), expected.map(Path::new), "{variables:?}");
-        };
-        check(&[("EARNEST_MODELS", "/m"), ("HOME", "/h")], Some("/m"));
-        check(
-            &[
-                ("EARNEST_MODELS", ""),
-                ("XDG_DATA_HOME", "/x"),
-                ("HOME", "/h"),
-            ],
-            Some("/x/earnest/models"),
-        );
-        check(&[("HOME", "/h")], Some("/h/.local/share/earnest/models"));
-        check(&[], None);
-    }
 }

@@ -1,9 +1,8 @@
 //! Where the models of this machine are, and the recording that they bring along.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
-use earnest_package::{Card, Model, Role};
+use earnest_package::{Card, Model, Role, models_folder};
 
 /// What a test says that has no models. It fails: a test that is passed over proves nothing.
 #[allow(dead_code)]
@@ -13,14 +12,7 @@ pub(crate) const FETCH: &str =
 /// The folder with one folder a card.
 #[allow(dead_code)]
 pub(crate) fn models() -> PathBuf {
-    let path = |name: &str| {
-        let value: Option<OsString> = std::env::var_os(name);
-        value.filter(|value| !value.is_empty()).map(PathBuf::from)
-    };
-    path("EARNEST_MODELS").unwrap_or_else(|| {
-        let data = path("XDG_DATA_HOME").or_else(|| Some(path("HOME")?.join(".local/share")));
-        data.expect(FETCH).join("earnest/models")
-    })
+    models_folder().expect(FETCH)
 }
 
 /// The model of the card called `name`.
