@@ -40,7 +40,7 @@ fn what_is_said_to_be_guarded_is_guarded() {
     });
     assert_eq!(swappable, !exposures.is_empty(), "twice says the same");
 
-    // Memory that comes later is locked, too, once it is touched, and only then.
+    // Memory that comes later is locked, too.
     let before = kilobytes("VmLck:");
     let held = vec![1u8; 8 << 20];
     let after = kilobytes("VmLck:");
