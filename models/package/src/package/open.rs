@@ -41,10 +41,10 @@ impl Model {
     }
 
     /// Opens a sealed package, in the same order and within the same bounds as
-    /// [`Model::open_package`]: the release key's signature and the version are checked
-    /// before the card is parsed, each chunk's stored bytes before they are decrypted, and
-    /// there is no model, and so no plaintext, before the last byte was checked. A plain
-    /// package is refused.
+    /// [`Model::open_package`]: the release key's signature is checked before the card is
+    /// parsed, the version before a chunk is read, each chunk's stored bytes before they are
+    /// decrypted, and there is no model, and so no plaintext, before the last byte was
+    /// checked. A plain package is refused.
     ///
     /// Besides the model's own bytes the manifest alone is held: chunks are decrypted where
     /// they come to lie.
