@@ -22,6 +22,7 @@ const LAYERS: &[Layer] = &[
     Layer(1, "earnest-verifier"),
     Layer(2, "earnest-speech"),
     Layer(2, "earnest-tpm"),
+    Layer(3, "earnest-attester"),
     Layer(3, "earnest-fleet"),
     Layer(3, "earnest-fuzz-faces"),
     Layer(4, "earnest-cli"),

@@ -1,0 +1,163 @@
+//! The model at rest: sealed into one file, its key sealed in the TPM.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Seek as _};
+use std::path::Path;
+
+use earnest_evidence::sealing::{SignedPolicy, SignedPolicyError};
+use earnest_package::{
+    ContentKey, KeyError, Model, PackageId, PackageSummary, ReleaseSigningKey, ReleaseVerifyingKey,
+    Sealing, Trust, UnpackError, Unsealing, WriteError,
+};
+use earnest_tpm::{SealedKey, Secret, StateError, TpmError, TrustModule, UnsealError};
+
+use crate::folder::{Folder, FolderError};
+
+const POLICY_FILE: &str = "policy.signed";
+
+/// Each package has a key of its own, in a file named by the package's id: a device may have
+/// several models, and one that is replaced opens until the other is there.
+fn content_key_file(id: PackageId) -> String {
+    format!("content-{id}.key")
+}
+
+/// A signed policy has a few hundred bytes and 32 more for each state that it approves.
+const MAX_POLICY_BYTES: usize = 64 << 10;
+
+/// Keeps the policy that the fleet signed, which says in which states the device may open its
+/// seal. Whether this device's root stands behind it is checked first; the TPM checks again.
+///
+/// # Errors
+///
+/// When it is no policy of this device's root, or the file cannot be kept. The earlier policy
+/// is kept then.
+pub fn keep_policy(
+    folder: &Folder,
+    root: &earnest_evidence::sealing::PolicyKey,
+    bytes: &[u8],
+) -> Result<SignedPolicy, ContentError> {
+    let policy = SignedPolicy::parse(bytes)?;
+    policy.verify(root)?;
+    folder.write(POLICY_FILE, bytes)?;
+    Ok(policy)
+}
+
+/// The policy that was kept last.
+///
+/// # Errors
+///
+/// When there is none, or it cannot be read.
+pub fn policy(folder: &Folder) -> Result<SignedPolicy, ContentError> {
+    let bytes = folder.read(POLICY_FILE, MAX_POLICY_BYTES)?;
+    Ok(SignedPolicy::parse(&bytes.ok_or(ContentError::NoPolicy)?)?)
+}
+
+/// Seals a model: a new content key encrypts the package at `path`, the release key signs it,
+/// and the TPM seals the content key. The package appears whole or not at all, and after its
+/// key, so that a power cut never leaves a package that nothing opens.
+///
+/// # Errors
+///
+/// When the package cannot be written, or the TPM is out of reach.
+pub fn seal(
+    module: &dyn TrustModule,
+    folder: &Folder,
+    model: &Model,
+    release_key: &ReleaseSigningKey,
+    version: u64,
+    path: &Path,
+) -> Result<PackageSummary, ContentError> {
+    let content_key = ContentKey::generate()?;
+    let sealed = module.seal(&Secret::new(*content_key.expose()))?;
+    let sealing = Sealing {
+        content_key: &content_key,
+        release_key,
+        version,
+    };
+    let unwritten = |source| FolderError {
+        path: path.to_owned(),
+        source,
+    };
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    let file = tempfile::NamedTempFile::new_in(above.unwrap_or(Path::new(".")));
+    let mut writer = BufWriter::new(file.map_err(unwritten)?);
+    let summary = model.seal_package(&sealing, &mut writer)?;
+    let file = writer.into_inner();
+    let file = file.map_err(|error| unwritten(error.into_error()))?;
+    file.as_file().sync_all().map_err(unwritten)?;
+    let id = summary.seal().ok_or(ContentError::NotSealed)?.id;
+    sealed.save(&folder.path().join(content_key_file(id)))?;
+    file.persist(path).map_err(|error| unwritten(error.error))?;
+    Ok(summary)
+}
+
+/// Opens the model at `path`: the TPM gives the content key in an approved state and no other,
+/// the package must be signed by the release key, and its version one that is still allowed.
+///
+/// # Errors
+///
+/// When there is no key or policy, the TPM refuses or is out of reach, or the package is
+/// damaged, another's, or too old.
+pub fn open(
+    module: &dyn TrustModule,
+    folder: &Folder,
+    release_key: &ReleaseVerifyingKey,
+    path: &Path,
+) -> Result<Model, ContentError> {
+    let unread = |source| FolderError {
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = File::open(path).map_err(unread)?;
+    let trust = Trust::Release(release_key);
+    let summary = Model::inspect_package(BufReader::new(&mut file), trust)?;
+    let id = summary.seal().ok_or(ContentError::NotSealed)?.id;
+    let sealed = SealedKey::load(&folder.path().join(content_key_file(id)))?;
+    let secret = module.unseal(&sealed, &policy(folder)?)?;
+    let content_key = ContentKey::from_slice(&secret[..])?;
+    let unsealing = Unsealing {
+        content_key: &content_key,
+        release_key,
+        least_version: module.least_version()?.version,
+    };
+    file.rewind().map_err(unread)?;
+    Ok(Model::open_sealed_package(
+        BufReader::new(file),
+        &unsealing,
+    )?)
+}
+
+/// Why a model cannot be sealed or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ContentError {
+    /// The TPM is out of reach.
+    #[error(transparent)]
+    Tpm(#[from] TpmError),
+    /// The TPM does not open the seal.
+    #[error(transparent)]
+    Unseal(#[from] UnsealError),
+    /// No policy says when the seal may be opened.
+    #[error("the device has no signed policy: import the one that the fleet signed")]
+    NoPolicy,
+    /// The package is a plain one.
+    #[error("the package is not sealed")]
+    NotSealed,
+    /// The policy is none, or not of this device's root.
+    #[error(transparent)]
+    Policy(#[from] SignedPolicyError),
+    /// The sealed key cannot be read or written.
+    #[error("the sealed content key: {0}")]
+    SealedKey(#[from] StateError),
+    /// There is no content key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The package cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The package cannot be opened.
+    #[error(transparent)]
+    Open(#[from] UnpackError),
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+}

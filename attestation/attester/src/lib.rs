@@ -1,0 +1,28 @@
+//! The device's side of trust, between its TPM and whoever asks.
+//!
+//! - [`Folder`] and [`Configuration`]: what a device keeps, and what it was told.
+//! - [`Device`]: a provisioned device with its TPM, opened.
+//! - [`enrol`]: how a fleet comes to know the device.
+//! - [`starts`]: the measured log, an entry for each start of the daemon.
+//! - [`gather()`]: evidence for a nonce, and its parts for other people's tools.
+//! - [`result`]: the verdict that the fleet sent back, for as long as it holds.
+//! - [`content`]: the model at rest, which opens in an approved state alone.
+//!
+//! `earnest` and `earnestd` stand on it. It knows no network: everything that comes or goes is
+//! bytes and files. Everything it does with a TPM goes through [`earnest_tpm::TrustModule`].
+
+mod boot;
+mod configuration;
+pub mod content;
+mod device;
+pub mod enrol;
+mod folder;
+mod gather;
+pub mod result;
+pub mod software;
+pub mod starts;
+
+pub use configuration::{CONFIGURATION_FILE, Configuration, ConfigurationError, TpmChoice};
+pub use device::{Device, DeviceError, Provisioning};
+pub use folder::{Folder, FolderError, read_bounded, write_whole};
+pub use gather::{Context, GatherError, PARTS, WritePartsError, gather, write_parts};
