@@ -26,15 +26,18 @@ use crate::{DeviceAddress, Name, TpmError};
 /// section 7.5.1).
 pub(crate) const SRK_HANDLE: u32 = 0x8100_0001;
 
-/// Which parameters of a command the session encrypts.
+/// What the session does for a command. In each case nobody on the way can change the command
+/// or its answer unseen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Encrypt {
-    /// None: nothing in them is secret.
-    Nothing,
-    /// The first of the command.
-    Command,
-    /// The first of the answer.
-    Answer,
+pub(crate) enum Protection {
+    /// It authorizes the command; nothing in it is secret.
+    Authentic,
+    /// It also encrypts the first parameter of the command.
+    SecretCommand,
+    /// It also encrypts the first parameter of the answer.
+    SecretAnswer,
+    /// The command takes no authorization; the session audits it, which authenticates it.
+    Audited,
 }
 
 /// The TPM, reached.
@@ -122,18 +125,18 @@ impl Connection {
     pub(crate) fn command<T>(
         &mut self,
         command: &'static str,
-        encrypt: Encrypt,
+        protection: Protection,
         run: impl FnOnce(&mut Context) -> Result<T, Error>,
     ) -> Result<T, TpmError> {
         let sessions = (Some(self.session), None, None);
-        self.with_sessions(command, encrypt, sessions, run)
+        self.with_sessions(command, protection, sessions, run)
     }
 
     /// One command under these sessions, ours among them.
     pub(crate) fn with_sessions<T>(
         &mut self,
         command: &'static str,
-        encrypt: Encrypt,
+        protection: Protection,
         sessions: (
             Option<AuthSession>,
             Option<AuthSession>,
@@ -143,14 +146,16 @@ impl Connection {
     ) -> Result<T, TpmError> {
         let (attributes, _) = SessionAttributesBuilder::new()
             .with_continue_session(true)
-            .with_decrypt(encrypt == Encrypt::Command)
-            .with_encrypt(encrypt == Encrypt::Answer)
+            .with_decrypt(protection == Protection::SecretCommand)
+            .with_encrypt(protection == Protection::SecretAnswer)
+            .with_audit(protection == Protection::Audited)
             .build();
-        // What an earlier command set goes, too, so the mask has all three.
+        // What an earlier command set goes, too, so the mask has all of them.
         let (_, every) = SessionAttributesBuilder::new()
             .with_continue_session(true)
             .with_decrypt(true)
             .with_encrypt(true)
+            .with_audit(true)
             .build();
         let session = self.session;
         let result = self
@@ -203,7 +208,7 @@ impl Connection {
         let public = Public::unmarshall(&blob.public).map_err(failed("Load"))?;
         let private = Private::try_from(blob.private.clone()).map_err(failed("Load"))?;
         let srk = self.srk;
-        let key = self.command("Load", Encrypt::Nothing, |context| {
+        let key = self.command("Load", Protection::Authentic, |context| {
             context.load(srk, private, public)
         })?;
         self.then_flush(key.into(), |connection| run(connection, key))

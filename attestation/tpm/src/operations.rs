@@ -16,7 +16,7 @@ use tss_esapi::tss2_esys::TPMT_TK_HASHCHECK;
 use tss_esapi::{Context, Error};
 use zeroize::Zeroizing;
 
-use crate::connection::{Connection, Encrypt, failed, selection};
+use crate::connection::{Connection, Protection, failed, selection};
 use crate::esys::Esys;
 use crate::module::{Attestation, Clock, EcdsaSignature, Handles, PcrValues};
 use crate::state::{KeyBlob, State};
@@ -59,7 +59,7 @@ pub(crate) fn quote(
     let data = Data::try_from(&nonce[..]).map_err(failed("Quote"))?;
     let pcrs = selection(pcrs).map_err(failed("Quote"))?;
     connection.with_key(&state.ak(), |connection, ak| {
-        let quoted = connection.command("Quote", Encrypt::Nothing, |context| {
+        let quoted = connection.command("Quote", Protection::Authentic, |context| {
             context.quote(ak, data, SignatureScheme::Null, pcrs)
         })?;
         attestation("Quote", quoted)
@@ -79,7 +79,7 @@ pub(crate) fn certify_authority(
             // A session authorizes one handle of a command; the other takes its password.
             let sessions = (Some(session), Some(AuthSession::Password), None);
             let certified =
-                connection.with_sessions("Certify", Encrypt::Nothing, sessions, |context| {
+                connection.with_sessions("Certify", Protection::Authentic, sessions, |context| {
                     context.certify(authority.into(), ak, data, SignatureScheme::Null)
                 })?;
             attestation("Certify", certified)
@@ -112,7 +112,7 @@ pub(crate) fn sign(
     })
     .map_err(failed("Sign"))?;
     let signature = connection.with_key(&state.authority(), |connection, key| {
-        connection.command("Sign", Encrypt::Nothing, |context| {
+        connection.command("Sign", Protection::Authentic, |context| {
             context.sign(key, digest, SignatureScheme::Null, ticket)
         })
     })?;
@@ -183,7 +183,7 @@ pub(crate) fn activate_credential(
                     )
                 })?;
                 let opened =
-                    connection.with_sessions(COMMAND, Encrypt::Answer, sessions, |context| {
+                    connection.with_sessions(COMMAND, Protection::SecretAnswer, sessions, |context| {
                         context.activate_credential(ak, ek, blob, secret)
                     })?;
                 Ok(Zeroizing::new(opened.value().to_vec()))
@@ -199,7 +199,7 @@ pub(crate) fn with_ek<T>(
     run: impl FnOnce(&mut Connection, tss_esapi::handles::KeyHandle, &[u8]) -> Result<T, TpmError>,
 ) -> Result<T, TpmError> {
     let template = Public::unmarshall(&algorithm.template()).map_err(failed("CreatePrimary"))?;
-    let made = connection.command("CreatePrimary", Encrypt::Nothing, |context| {
+    let made = connection.command("CreatePrimary", Protection::Authentic, |context| {
         context.create_primary(Hierarchy::Endorsement, template, None, None, None, None)
     })?;
     connection.then_flush(made.key_handle.into(), |connection| {
@@ -241,7 +241,7 @@ fn read_once(connection: &mut Connection, pcrs: PcrSet) -> Result<Option<Vec<[u8
             reason: error.to_string(),
         })?;
         let wanted = selection(part_set).map_err(failed(COMMAND))?;
-        let (counter, _, digests) = connection.command(COMMAND, Encrypt::Nothing, |context| {
+        let (counter, _, digests) = connection.command(COMMAND, Protection::Audited, |context| {
             context.pcr_read(wanted)
         })?;
         if *moment.get_or_insert(counter) != counter {
@@ -280,7 +280,7 @@ pub(crate) fn pcr_extend(
     let mut values = DigestValues::new();
     let digest = Digest::try_from(&digest[..]).map_err(failed(COMMAND))?;
     values.set(HashingAlgorithm::Sha256, digest);
-    connection.command(COMMAND, Encrypt::Nothing, |context| {
+    connection.command(COMMAND, Protection::Authentic, |context| {
         context.pcr_extend(pcr, values)
     })
 }

@@ -20,7 +20,7 @@ use tss_esapi::structures::{Auth, CapabilityData, Digest, NvPublic, Public};
 use tss_esapi::traits::{Marshall as _, UnMarshall as _};
 use zeroize::Zeroizing;
 
-use crate::connection::{Connection, Encrypt, SRK_HANDLE, context, failed};
+use crate::connection::{Connection, Protection, SRK_HANDLE, context, failed};
 use crate::esys::Esys;
 use crate::module::{Attestation, Identity};
 use crate::operations::{certify_authority, name_of, with_ek};
@@ -223,7 +223,7 @@ fn keys(
 fn create(connection: &mut Connection, template: &[u8]) -> Result<KeyBlob, TpmError> {
     let template = Public::unmarshall(template).map_err(failed("Create"))?;
     let srk = connection.srk();
-    let made = connection.command("Create", Encrypt::Nothing, |context| {
+    let made = connection.command("Create", Protection::Authentic, |context| {
         context.create(srk, template, None, None, None, None)
     })?;
     Ok(KeyBlob {
@@ -289,7 +289,7 @@ fn define_index(
                     found: Name(name.value().to_vec()),
                 });
             }
-            connection.command("NV_UndefineSpace", Encrypt::Nothing, |context| {
+            connection.command("NV_UndefineSpace", Protection::Authentic, |context| {
                 context.nv_undefine_space(Provision::Owner, index)
             })?;
         }
@@ -308,7 +308,7 @@ fn define_index(
         .with_data_area_size(LEAST_VERSION_BYTES)
         .build()
         .map_err(failed(COMMAND))?;
-    connection.command(COMMAND, Encrypt::Command, |context| {
+    connection.command(COMMAND, Protection::SecretCommand, |context| {
         context.nv_define_space(Provision::Owner, None, public)
     })?;
     Ok(())
@@ -328,7 +328,7 @@ fn take_ownership(connection: &mut Connection) -> Result<OwnerSecrets, Provision
             secret[31] = 1;
         }
         let auth = Auth::try_from(&secret[..]).map_err(failed(COMMAND))?;
-        connection.command(COMMAND, Encrypt::Command, |context| {
+        connection.command(COMMAND, Protection::SecretCommand, |context| {
             context.hierarchy_change_auth(handle, auth)
         })?;
         Ok(secret)

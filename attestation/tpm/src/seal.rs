@@ -14,7 +14,7 @@ use tss_esapi::structures::{
 use tss_esapi::traits::{Marshall as _, UnMarshall as _};
 use zeroize::Zeroizing;
 
-use crate::connection::{Connection, Encrypt, SRK_HANDLE, failed, selection};
+use crate::connection::{Connection, Protection, SRK_HANDLE, failed, selection};
 use crate::esys::{Esys, PolicySession};
 use crate::module::{SECRET_BYTES, Secret};
 use crate::operations::pcr_read;
@@ -30,7 +30,7 @@ pub(crate) fn seal(
     let template = Public::unmarshall(&templates::sealed(root)).map_err(failed("Create"))?;
     let data = SensitiveData::try_from(&secret[..]).map_err(failed("Create"))?;
     let srk = connection.srk();
-    let made = connection.command("Create", Encrypt::Command, |context| {
+    let made = connection.command("Create", Protection::SecretCommand, |context| {
         context.create(srk, template, None, Some(data), None, None)
     })?;
     Ok(SealedKey {
@@ -218,7 +218,7 @@ pub(crate) fn least_version(
     let expected = index_name(root, true);
     let index = NvIndexHandle::from(object);
     let read = if name.value() == expected {
-        connection.command(COMMAND, Encrypt::Nothing, |context| {
+        connection.command(COMMAND, Protection::Authentic, |context| {
             context.nv_read(NvAuth::NvIndex(index), index, LEAST_VERSION_BYTES as u16, 0)
         })
     } else {

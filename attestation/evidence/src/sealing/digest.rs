@@ -6,7 +6,7 @@ use super::{PcrSet, PolicyKey};
 
 /// Command codes (TPM 2.0 Part 2, "`TPM_CC` listing").
 const POLICY_NV: u32 = 0x0000_0149;
-const POLICY_CP_HASH: u32 = 0x0000_0163;
+const POLICY_CP_HASH: u32 = 0x0000_016e;
 const POLICY_AUTHORIZE: u32 = 0x0000_016a;
 const POLICY_COMMAND_CODE: u32 = 0x0000_016c;
 const POLICY_PCR: u32 = 0x0000_017f;
