@@ -10,5 +10,7 @@ pub mod policy;
 pub mod quote;
 pub mod reference;
 
+#[cfg(any(test, feature = "simulation"))]
+pub mod simulation;
 #[cfg(test)]
 mod testing;

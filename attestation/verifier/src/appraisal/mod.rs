@@ -14,6 +14,8 @@ mod boot;
 mod refusal;
 mod result;
 mod starts;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 

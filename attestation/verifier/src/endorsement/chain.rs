@@ -298,7 +298,10 @@ pub fn verify_chain(
                     not_after: anchor.not_after,
                     now,
                 },
-                Err(_) => EkChainError::UnknownAuthority { trusted },
+                Err(EkChainError::UnknownAuthority { .. }) => {
+                    EkChainError::UnknownAuthority { trusted }
+                }
+                Err(other) => other,
             });
         }
         Err(error) => return Err(error),
