@@ -12,6 +12,10 @@
 //! alone. Real firmware writes odd events, so what is in an event's data is never read, except
 //! for the locality at which the TPM started, a wrong one of which gives wrong PCRs.
 //!
+//! `tpm2_eventlog` (tpm2-tools 5.4) replays the same, except where a log has events of that
+//! type behind its head: it extends their digests of zeros and leaves PCR 0 at zero for every
+//! startup locality, which no TPM does.
+//!
 //! ```
 //! use earnest_evidence::HashAlgorithm;
 //! use earnest_evidence::firmware::EventLog;
