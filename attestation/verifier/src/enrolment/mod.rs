@@ -26,6 +26,9 @@ use crate::endorsement::{self, EkChainError, EndorsementKey};
 use crate::freshness::MAX_DEVICE_BYTES;
 use crate::policy::{Leave, Policy};
 
+#[cfg(test)]
+mod tests;
+
 /// What the files of this format say they are.
 const FORMAT: &str = "earnest-enrolment/1";
 const PENDING_FORMAT: &str = "earnest-enrolment-pending/1";
