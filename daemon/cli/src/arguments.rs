@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::device;
 use crate::exit::{self, Exit};
 use crate::formats::FormatName;
 
@@ -32,6 +33,17 @@ enum Raw {
     /// standard error. Files may be of any length: text is written as it is read.
     #[command(after_help = exit::HELP)]
     Transcribe(RawTranscribe),
+    #[command(flatten)]
+    Device(device::Command),
+}
+
+/// What this process was called for.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// Sound to text.
+    Transcribe(Transcribe),
+    /// Something about the device's own trust.
+    Device(device::Command),
 }
 
 #[derive(Debug, Args)]
@@ -49,6 +61,24 @@ struct RawTranscribe {
     /// data folder].
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
+
+    /// Read with the sealed models of this folder, which open only in an approved state.
+    #[arg(
+        long,
+        value_name = "DIR",
+        requires = "release_key",
+        conflicts_with = "models"
+    )]
+    sealed: Option<PathBuf>,
+
+    /// The fleet's release key, a public key in PEM, which must have signed the sealed models.
+    #[arg(long, value_name = "PEM", requires = "sealed")]
+    release_key: Option<PathBuf>,
+
+    /// The device's folder [default: $EARNEST_DEVICE, else earnest/device in the user's data
+    /// folder].
+    #[arg(long, value_name = "DIR", requires = "sealed")]
+    device: Option<PathBuf>,
 
     /// How to write the transcript. Of several files, the json formats give one object a
     /// line, text one line each, and srt and vtt follow one another.
@@ -121,6 +151,22 @@ impl Input {
     }
 }
 
+/// Where models come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Models {
+    /// Plain files in this folder, or in the user's.
+    Plain(Option<PathBuf>),
+    /// Sealed files.
+    Sealed {
+        /// Their folder.
+        folder: PathBuf,
+        /// The public key that must have signed them.
+        release_key: PathBuf,
+        /// The device's folder, if told.
+        device: Option<PathBuf>,
+    },
+}
+
 /// What `earnest transcribe` was asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Transcribe {
@@ -128,8 +174,8 @@ pub(crate) struct Transcribe {
     pub(crate) inputs: Vec<Input>,
     /// Which model reads it.
     pub(crate) size: Size,
-    /// Where the models are, if told.
-    pub(crate) models: Option<PathBuf>,
+    /// Where the models are.
+    pub(crate) models: Models,
     /// How transcripts are written.
     pub(crate) format: FormatName,
     /// Whether times of words were asked for.
@@ -149,7 +195,7 @@ impl Transcribe {
 
 /// Reads the command line of this process. Where it holds no job, says why (or gives the help
 /// that was asked for) and how the process ends.
-pub(crate) fn read() -> Result<Transcribe, Exit> {
+pub(crate) fn read() -> Result<Job, Exit> {
     let told = |error: clap::Error| {
         // A standard error that is closed is no reason for anything.
         let _ = error.print();
@@ -158,8 +204,11 @@ pub(crate) fn read() -> Result<Transcribe, Exit> {
             false => Exit::Success,
         }
     };
-    let Raw::Transcribe(raw) = CommandLine::try_parse().map_err(told)?.command;
-    check(raw).map_err(|reason| {
+    let raw = match CommandLine::try_parse().map_err(told)?.command {
+        Raw::Transcribe(raw) => raw,
+        Raw::Device(command) => return Ok(Job::Device(command)),
+    };
+    check(raw).map(Job::Transcribe).map_err(|reason| {
         let mut command = CommandLine::command();
         told(command.error(ErrorKind::ArgumentConflict, reason))
     })
@@ -192,7 +241,14 @@ fn check(raw: RawTranscribe) -> Result<Transcribe, String> {
     Ok(Transcribe {
         inputs: inputs.collect(),
         size: raw.model,
-        models: raw.models,
+        models: match (raw.sealed, raw.release_key) {
+            (Some(folder), Some(release_key)) => Models::Sealed {
+                folder,
+                release_key,
+                device: raw.device,
+            },
+            _ => Models::Plain(raw.models),
+        },
         format: raw.format,
         words: raw.words,
         threads: raw
@@ -220,9 +276,10 @@ mod tests {
 
     fn parse(arguments: &[&str]) -> Result<Transcribe, String> {
         let all = ["earnest", "transcribe"].iter().chain(arguments);
-        let Raw::Transcribe(raw) = CommandLine::try_parse_from(all)
-            .map_err(|error| error.to_string())?
-            .command;
+        let line = CommandLine::try_parse_from(all).map_err(|error| error.to_string())?;
+        let Raw::Transcribe(raw) = line.command else {
+            return Err("no transcription".to_owned());
+        };
         check(raw)
     }
 
@@ -278,6 +335,8 @@ mod tests {
         check(&["a.wav", "--threads", "0"], "1..=64");
         check(&["a.wav", "--model", "huge"], "huge");
         check(&["a.wav", "--format", "doc"], "doc");
+        check(&["a.wav", "--sealed", "there"], "--release-key");
+        check(&["a.wav", "--device", "there"], "--sealed");
     }
 
     #[test]

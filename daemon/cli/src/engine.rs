@@ -9,12 +9,14 @@ use earnest_speech::{
     Tokenizer, Transcriber, TranscriberOptions, Vad, align_words,
 };
 
-use crate::arguments::Transcribe;
+use crate::arguments::{Models, Transcribe};
+use crate::console::Console;
+use crate::device::{Failure, Sealed, device_folder, guard_memory};
 use crate::exit::Exit;
 use crate::formats::{Milliseconds, Segment, Word};
 
 /// The card of the model that tells speech from the rest.
-const VAD_CARD: &str = "silero-vad-6.2";
+pub(crate) const VAD_CARD: &str = "silero-vad-6.2";
 
 /// Why there is nothing to transcribe with.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +39,9 @@ pub(crate) enum EngineError {
     /// The model is there, and is not what its card says.
     #[error("the model was refused")]
     Package(#[source] PackageError),
+    /// The device does not open its sealed models.
+    #[error(transparent)]
+    Sealed(#[from] Failure),
     /// The model is what its card says, and does not load.
     #[error("the model cannot be loaded")]
     Load(#[from] LoadError),
@@ -57,6 +62,7 @@ impl EngineError {
         match self {
             EngineError::NoFolder | EngineError::Missing { .. } => Exit::ModelMissing,
             EngineError::NoCard { .. } => Exit::Internal,
+            EngineError::Sealed(failure) => failure.exit(),
             EngineError::Load(_) => Exit::ModelNotLoaded,
             EngineError::Package(error) => match error {
                 PackageError::WrongSize { .. } | PackageError::WrongDigest { .. } => {
@@ -78,16 +84,13 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Reads and checks the models' files, and prepares them for this machine.
-    pub(crate) fn load(job: &Transcribe) -> Result<Engine, EngineError> {
-        let folder = match &job.models {
-            Some(folder) => folder.clone(),
-            None => models_folder().ok_or(EngineError::NoFolder)?,
-        };
-        let vad = Vad::load(&open(&folder, VAD_CARD)?)?;
+    pub(crate) fn load(job: &Transcribe, console: &Console) -> Result<Engine, EngineError> {
+        let [speech, voice] = models(job, console)?;
+        let vad = Vad::load(&voice)?;
         let options = EngineOptions {
             threads: job.threads,
         };
-        let recognizer = Recognizer::load(&open(&folder, job.size.card())?, &options)?;
+        let recognizer = Recognizer::load(&speech, &options)?;
         Ok(Engine {
             vad,
             tokenizer: Arc::new(recognizer.tokenizer().clone()),
@@ -185,6 +188,30 @@ impl Times {
             probability: word.probability,
         };
         Ok(words.into_iter().map(word).collect())
+    }
+}
+
+/// The speech model and the voice detector, plain or unsealed.
+fn models(job: &Transcribe, console: &Console) -> Result<[Model; 2], EngineError> {
+    let cards = [job.size.card(), VAD_CARD];
+    match &job.models {
+        Models::Plain(folder) => {
+            let folder = match folder {
+                Some(folder) => folder.clone(),
+                None => models_folder().ok_or(EngineError::NoFolder)?,
+            };
+            let [speech, voice] = cards.map(|card| open(&folder, card));
+            Ok([speech?, voice?])
+        }
+        Models::Sealed {
+            folder,
+            release_key,
+            device,
+        } => {
+            guard_memory(console);
+            let device = device_folder(device.as_deref())?;
+            Ok(Sealed::new(&device, folder, release_key)?.open_all(cards)?)
+        }
     }
 }
 

@@ -54,6 +54,20 @@ pub(crate) enum Exit {
     ModelNotLoaded = 33,
     /// The transcript could not be written.
     NotWritten = 40,
+    /// The device is not provisioned, is so already, or its files cannot be used.
+    Device = 50,
+    /// The TPM is out of reach.
+    Tpm = 51,
+    /// The TPM refuses, or has nothing to go on.
+    TpmRefuses = 52,
+    /// The seal does not open in the state that the device is in.
+    Sealed = 53,
+    /// A sealed model is damaged, another's, or too old.
+    PackageRefused = 54,
+    /// A result does not hold for this device now.
+    ResultRefused = 55,
+    /// A file for or from the fleet cannot be read or written, or is none.
+    FleetFile = 56,
     /// The command was interrupted.
     Interrupted = 130,
 }
@@ -127,6 +141,13 @@ Exit codes:
   32  the model's bytes are not the ones its card names
   33  the model cannot be loaded
   40  the output cannot be written
+  50  the device is not provisioned, or its files cannot be used
+  51  the TPM is out of reach
+  52  the TPM refuses what was asked of it
+  53  the seal does not open in the state that the device is in
+  54  a sealed model is damaged, another's, or too old
+  55  a result does not hold for this device now
+  56  a file for or from the fleet cannot be used
  130  interrupted
 
 A reader that closes the pipe (as head does) ends the command quietly with 0.";
@@ -135,7 +156,7 @@ A reader that closes the pipe (as head does) ends the command quietly with 0.";
 mod tests {
     use super::*;
 
-    const ALL: [Exit; 22] = [
+    const ALL: [Exit; 29] = [
         Exit::Success,
         Exit::Internal,
         Exit::Usage,
@@ -157,6 +178,13 @@ mod tests {
         Exit::ModelDiffers,
         Exit::ModelNotLoaded,
         Exit::NotWritten,
+        Exit::Device,
+        Exit::Tpm,
+        Exit::TpmRefuses,
+        Exit::Sealed,
+        Exit::PackageRefused,
+        Exit::ResultRefused,
+        Exit::FleetFile,
         Exit::Interrupted,
     ];
 

@@ -128,7 +128,7 @@ impl Run<'_> {
         let mut sound = Sound::open(input)?;
         let mut engine = match self.engine.take() {
             Some(engine) => engine,
-            None => Engine::load(self.job).map_err(Stop::from)?,
+            None => Engine::load(self.job, self.console).map_err(Stop::from)?,
         };
         self.begin(name)?;
         let result = self.listen(&mut sound, engine.session());

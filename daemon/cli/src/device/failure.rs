@@ -1,0 +1,125 @@
+//! Why a command about the device fails, and how the process ends for it.
+
+use std::path::PathBuf;
+
+use earnest_attester::content::ContentError;
+use earnest_attester::enrol::EnrolError;
+use earnest_attester::result::ResultError;
+use earnest_attester::software::SoftwareError;
+use earnest_attester::{DeviceError, FolderError, WritePartsError};
+use earnest_evidence::enrolment::EnrolmentError;
+use earnest_evidence::sealing::SignedVersionError;
+use earnest_evidence::tpm::StructureError;
+use earnest_package::PackageError;
+use earnest_tpm::{AddressError, MoveVersionError, TpmError};
+
+use crate::exit::Exit;
+
+/// Why a command about the device fails.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// Nothing says where the user's data is.
+    #[error("no place for the device: set EARNEST_DEVICE, XDG_DATA_HOME or HOME, or give --device")]
+    NoFolder,
+    /// A file that was given is not what it should be.
+    #[error("{path}: {reason}", path = path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The nonce is none.
+    #[error("--nonce: {0}")]
+    Nonce(#[from] earnest_evidence::hex::HexError),
+    /// No such TPM.
+    #[error("--tpm: {0}")]
+    Address(#[from] AddressError),
+    /// A file of the enrolment is none.
+    #[error(transparent)]
+    EnrolmentFile(#[from] EnrolmentError),
+    /// A permission for a version is none.
+    #[error(transparent)]
+    Version(#[from] SignedVersionError),
+    /// The device cannot be provisioned or opened.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The software TPM does not end.
+    #[error(transparent)]
+    Software(#[from] SoftwareError),
+    /// The device cannot be enrolled.
+    #[error(transparent)]
+    Enrol(#[from] EnrolError),
+    /// The evidence cannot be written.
+    #[error(transparent)]
+    Parts(#[from] WritePartsError),
+    /// The least version does not move.
+    #[error(transparent)]
+    Raise(#[from] MoveVersionError),
+    /// The TPM is out of reach.
+    #[error(transparent)]
+    Tpm(#[from] TpmError),
+    /// The TPM gave what cannot be read.
+    #[error("the TPM's answer cannot be read: {0}")]
+    Structure(#[from] StructureError),
+    /// The result does not hold.
+    #[error(transparent)]
+    Result(#[from] ResultError),
+    /// The model cannot be sealed or opened.
+    #[error(transparent)]
+    Content(#[from] ContentError),
+    /// The plain model is missing or refused.
+    #[error(transparent)]
+    Plain(#[from] PackageError),
+}
+
+impl Failure {
+    /// How the command ends for it.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Failure::NoFolder => Exit::Device,
+            Failure::File { .. }
+            | Failure::Folder(_)
+            | Failure::EnrolmentFile(_)
+            | Failure::Version(_)
+            | Failure::Parts(_) => Exit::FleetFile,
+            Failure::Nonce(_) | Failure::Address(_) => Exit::Usage,
+            Failure::Device(error) => of_device(error),
+            Failure::Software(_) | Failure::Tpm(_) | Failure::Structure(_) => Exit::Tpm,
+            Failure::Enrol(_) | Failure::Raise(_) => Exit::TpmRefuses,
+            Failure::Result(ResultError::Tpm(_)) => Exit::Tpm,
+            Failure::Result(_) => Exit::ResultRefused,
+            Failure::Content(error) => of_content(error),
+            Failure::Plain(PackageError::Missing { .. }) => Exit::ModelMissing,
+            Failure::Plain(PackageError::WrongSize { .. } | PackageError::WrongDigest { .. }) => {
+                Exit::ModelDiffers
+            }
+            Failure::Plain(_) => Exit::ModelNotRead,
+        }
+    }
+}
+
+fn of_device(error: &DeviceError) -> Exit {
+    match error {
+        DeviceError::Software(_) | DeviceError::Tpm(_) => Exit::Tpm,
+        DeviceError::Provision(_) => Exit::TpmRefuses,
+        _ => Exit::Device,
+    }
+}
+
+/// How a command ends that could not open or seal a model.
+pub(crate) fn of_content(error: &ContentError) -> Exit {
+    match error {
+        ContentError::Tpm(_) => Exit::Tpm,
+        ContentError::Unseal(_) | ContentError::NoPolicy | ContentError::Policy(_) => Exit::Sealed,
+        ContentError::Open(_) | ContentError::NotSealed | ContentError::Key(_) => {
+            Exit::PackageRefused
+        }
+        ContentError::SealedKey(_) => Exit::Device,
+        ContentError::Write(_) => Exit::NotWritten,
+        ContentError::Folder(_) => Exit::ModelMissing,
+    }
+}

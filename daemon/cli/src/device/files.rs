@@ -1,0 +1,82 @@
+//! What the device's commands read and write: keys in PEM, and files of the fleet.
+
+use std::path::{Path, PathBuf};
+
+use earnest_attester::{read_bounded, write_whole};
+use earnest_evidence::sealing::PolicyKey;
+use earnest_evidence::tpm::{MAX_PEM_BYTES, PublicKey};
+use earnest_package::{ReleaseSigningKey, ReleaseVerifyingKey};
+use earnest_verifier::ear::ResultVerifier;
+use zeroize::Zeroizing;
+
+use super::Failure;
+
+/// The longest file that a fleet sends, an enrolment's.
+const MAX_FILE_BYTES: usize = earnest_evidence::enrolment::MAX_FILE_BYTES;
+
+/// A file of the fleet.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    Ok(read_bounded(path, MAX_FILE_BYTES)?)
+}
+
+/// Writes a file for the fleet, whole or not at all.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    Ok(write_whole(path, bytes)?)
+}
+
+fn refused(path: &Path, reason: &dyn std::error::Error) -> Failure {
+    Failure::File {
+        path: path.to_owned(),
+        reason: reason.to_string(),
+    }
+}
+
+fn public_key(path: &Path) -> Result<PublicKey, Failure> {
+    let bytes = read_bounded(path, MAX_PEM_BYTES)?;
+    let text = str::from_utf8(&bytes).map_err(|error| refused(path, &error))?;
+    PublicKey::from_pem(text).map_err(|error| refused(path, &error))
+}
+
+/// The root of policies.
+pub(super) fn root_key(path: &Path) -> Result<PolicyKey, Failure> {
+    let document = public_key(path)?.to_spki_der();
+    PolicyKey::from_spki_der(&document).map_err(|error| refused(path, &error))
+}
+
+/// The key that checks results.
+pub(super) fn result_key(path: &Path) -> Result<ResultVerifier, Failure> {
+    ResultVerifier::new(&public_key(path)?).map_err(|error| refused(path, &error))
+}
+
+/// The key that checks packages.
+pub(super) fn release_verifying_key(path: &Path) -> Result<ReleaseVerifyingKey, Failure> {
+    let document = public_key(path)?.to_spki_der();
+    ReleaseVerifyingKey::from_spki(&document).map_err(|error| refused(path, &error))
+}
+
+/// The key that signs packages, a PKCS #8 document in PEM (RFC 7468, section 10).
+pub(super) fn release_signing_key(path: &Path) -> Result<ReleaseSigningKey, Failure> {
+    let text = Zeroizing::new(read_bounded(path, MAX_PEM_BYTES)?);
+    let document = pem::parse(&text[..]).map_err(|error| refused(path, &error))?;
+    if document.tag() != "PRIVATE KEY" {
+        return Err(Failure::File {
+            path: path.to_owned(),
+            reason: format!("a PRIVATE KEY is wanted, not a {}", document.tag()),
+        });
+    }
+    let document = Zeroizing::new(document.into_contents());
+    ReleaseSigningKey::from_pkcs8(&document).map_err(|error| refused(path, &error))
+}
+
+/// The device's folder: as told, or as the environment has it, or in the user's data folder.
+pub(crate) fn device_folder(told: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Some(folder) = told {
+        return Ok(folder.to_owned());
+    }
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    variable(super::arguments::DEVICE_VARIABLE)
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(variable("XDG_DATA_HOME")?).join("earnest/device")))
+        .or_else(|| Some(PathBuf::from(variable("HOME")?).join(".local/share/earnest/device")))
+        .ok_or(Failure::NoFolder)
+}

@@ -1,0 +1,115 @@
+//! The models of a device: sealed files that the TPM gives the keys of.
+
+use std::path::{Path, PathBuf};
+
+use earnest_attester::content::{self, ContentError};
+use earnest_attester::{Device, DeviceError, Folder};
+use earnest_evidence::HashAlgorithm;
+use earnest_evidence::measured::{SandboxLevel, Start};
+use earnest_package::{Card, Digest, Model, ReleaseVerifyingKey};
+
+use earnest_tpm::TpmError;
+
+use super::Failure;
+use super::files;
+
+/// Where a card's sealed model is, in a folder of sealed models.
+pub(crate) fn path(folder: &Path, card: &str) -> PathBuf {
+    folder.join(format!("{card}.earnest"))
+}
+
+/// Sealed models, and what opens them.
+#[derive(Debug)]
+pub(crate) struct Sealed {
+    device: Device,
+    folder: PathBuf,
+    release_key: ReleaseVerifyingKey,
+}
+
+impl Sealed {
+    /// The sealed models of this folder, for the device of that one.
+    pub(crate) fn new(device: &Path, folder: &Path, release_key: &Path) -> Result<Sealed, Failure> {
+        let release_key = files::release_verifying_key(release_key)?;
+        Ok(Sealed {
+            device: Device::open(Folder::open(device)?)?,
+            folder: folder.to_owned(),
+            release_key,
+        })
+    }
+
+    /// Opens a card's model.
+    pub(crate) fn open(&self, card: &str) -> Result<Model, ContentError> {
+        content::open(
+            self.device.module(),
+            self.device.folder(),
+            &self.release_key,
+            &path(&self.folder, card),
+        )
+    }
+
+    /// Opens the models of these cards, measures that this program runs with them, and leaves
+    /// the TPM in order.
+    pub(crate) fn open_all<const N: usize>(self, cards: [&str; N]) -> Result<[Model; N], Failure> {
+        let mut models = Vec::with_capacity(N);
+        for card in cards {
+            models.push(self.open(card)?);
+        }
+        let models: [Model; N] = match models.try_into() {
+            Ok(models) => models,
+            Err(_) => unreachable!("one model was opened for each card"),
+        };
+        self.measure(&models)?;
+        self.close()?;
+        Ok(models)
+    }
+
+    /// Leaves the TPM in order.
+    pub(crate) fn close(self) -> Result<(), TpmError> {
+        self.device.close()
+    }
+
+    /// Measures that this program runs with these models, unless the log of this boot tells it
+    /// already: the same program with the same models is no news.
+    fn measure(&self, models: &[Model]) -> Result<(), DeviceError> {
+        let configuration = self.device.configuration().to_text();
+        let configuration = HashAlgorithm::Sha256.digest(configuration.as_bytes());
+        let packages: Vec<Digest> = models
+            .iter()
+            .filter_map(|model| Some(model.package()?.digest()))
+            .collect();
+        let package = packages_digest(&packages);
+        let start = Start::new(
+            configuration,
+            package,
+            // A command on its own locks itself into nothing; the daemon does.
+            SandboxLevel::None,
+            env!("CARGO_PKG_VERSION"),
+        )
+        .expect("the version of this program is short and printable");
+        let starts = self.device.starts()?;
+        let told = |entry: &earnest_evidence::measured::Entry| *entry.start() == start;
+        if !starts.log.entries().iter().any(told) {
+            self.device.measure_start(start)?;
+        }
+        Ok(())
+    }
+}
+
+/// The digest that stands for several packages: that of their digests, in the order of the
+/// cards' names; of one alone, its own.
+fn packages_digest(packages: &[Digest]) -> Option<earnest_evidence::Digest> {
+    let sha256 = HashAlgorithm::Sha256;
+    match packages {
+        [] => None,
+        [one] => earnest_evidence::Digest::from_bytes(sha256, one.as_bytes()).ok(),
+        several => {
+            let parts: Vec<&[u8]> = several.iter().map(|one| &one.as_bytes()[..]).collect();
+            Some(sha256.digest_parts(&parts))
+        }
+    }
+}
+
+/// The card of this name.
+pub(crate) fn card(name: &str) -> &'static Card {
+    Card::named(name).expect("the cards that the command names are compiled in")
+}
