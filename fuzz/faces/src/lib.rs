@@ -11,16 +11,22 @@
 
 mod attest;
 mod card;
+mod ear_token;
+mod ek_chain;
 mod envelope;
 mod eventlog;
 mod measured;
 mod package;
+mod reference;
 mod sound;
 
 pub use attest::attest;
 pub use card::card;
+pub use ear_token::ear_token;
+pub use ek_chain::ek_chain;
 pub use envelope::envelope;
 pub use eventlog::eventlog;
 pub use measured::measured;
 pub use package::package;
+pub use reference::reference;
 pub use sound::sound;

@@ -60,7 +60,7 @@ impl ResultKey {
 
     /// The signature of `message` in JWS's form, r and s of 32 bytes each; `None` when the
     /// random source failed.
-    pub(super) fn sign(&self, message: &[u8], random: &dyn SecureRandom) -> Option<Vec<u8>> {
+    pub(crate) fn sign(&self, message: &[u8], random: &dyn SecureRandom) -> Option<Vec<u8>> {
         let signature = self.pair.sign(random, message).ok()?;
         Some(signature.as_ref().to_vec())
     }

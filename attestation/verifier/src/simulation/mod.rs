@@ -7,12 +7,13 @@
 mod rsa_key;
 
 use crate::appraisal::appraise;
+use crate::ear::{ResultKey, ResultVerifier};
 use crate::enrolment::Enrolment;
 use crate::freshness::{FreshNonce, FreshnessError, NonceRecord};
 use crate::policy::Policy;
 use crate::reference::ReferenceValues;
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use earnest_evidence::measured::{MeasuredLog, SandboxLevel, Start};
 use earnest_evidence::tpm::{
     Attest, Attested, Buffer, ClockInfo, Curve, EccParameters, Name, ObjectAttributes, Parameters,
@@ -419,4 +420,21 @@ impl Workload {
         let (reference, policy) = (&self.reference, &self.policy);
         appraise(&evidence, &self.enrolment, reference, policy, &freshness).is_pass()
     }
+}
+
+/// A token of this header and these claims, and what checks its signature, which is right
+/// whatever they say. `KEY` in the header stands for the key's name.
+pub fn token(header: &str, claims: &str) -> (String, ResultVerifier) {
+    let random = SystemRandom::new();
+    let algorithm = &signature::ECDSA_P256_SHA256_FIXED_SIGNING;
+    let document = EcdsaKeyPair::generate_pkcs8(algorithm, &random).expect("a key is made");
+    let key = ResultKey::from_pkcs8(document.as_ref(), &random).expect("it was made just now");
+    let header = header.replace("KEY", key.verifier().key_id());
+    let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let signed = format!("{}.{}", encode(&header), encode(claims));
+    let signature = key
+        .sign(signed.as_bytes(), &random)
+        .expect("there is randomness");
+    let signature = URL_SAFE_NO_PAD.encode(signature);
+    (format!("{signed}.{signature}"), key.verifier().clone())
 }
