@@ -85,10 +85,19 @@ impl Connection {
     /// Ends the session and shuts the TPM down in order: `TPM2_Shutdown(CLEAR)`.
     pub(crate) fn shut_down(mut self) -> Result<(), TpmError> {
         let session = SessionHandle::from(self.session);
-        self.open_command("FlushContext", |context| {
+        // Whether or not the TPM still has the session, it is to be shut down.
+        let flushed = self.open_command("FlushContext", |context| {
             context.flush_context(session.into())
-        })?;
-        self.open_command("Shutdown", |context| context.shutdown(StartupType::Clear))
+        });
+        self.open_command("Shutdown", |context| context.shutdown(StartupType::Clear))?;
+        flushed
+    }
+
+    /// Tells the library the owner authorization, which nothing but an attack needs.
+    #[cfg(test)]
+    pub(crate) fn set_owner(&mut self, secret: &[u8]) -> Result<(), Error> {
+        let auth = tss_esapi::structures::Auth::try_from(secret)?;
+        self.context.tr_set_auth(ObjectHandle::Owner, auth)
     }
 
     /// Whether a command found that this connection has ended.

@@ -16,6 +16,8 @@ const LAYER: u32 = 0x00ff_0000;
 impl ResponseCode {
     /// The authorization failed: a wrong value, and the dictionary-attack logic counted it.
     pub const AUTH_FAIL: u32 = 0x08e;
+    /// There is no such handle.
+    pub const HANDLE: u32 = 0x08b;
     /// A policy that was not gone through to its end.
     pub const POLICY_FAIL: u32 = 0x09d;
 
@@ -52,7 +54,7 @@ impl ResponseCode {
         match self.base() {
             0x082 => "an attribute does not fit",
             0x084 => "a value does not fit",
-            0x08b => "there is no such handle",
+            Self::HANDLE => "there is no such handle",
             Self::AUTH_FAIL | 0x0a2 => "the authorization is wrong",
             0x095 => "a size does not fit",
             0x09b => "a signature is none",

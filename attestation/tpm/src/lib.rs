@@ -26,7 +26,13 @@
 //! libtss2 writes to standard error whatever it does not like; a program calls
 //! [`quiet_library`] first thing in `main`.
 
+// The tests' support speaks of this crate from the outside, and is used inside, too.
+#[cfg(test)]
+extern crate self as earnest_tpm;
+
 mod address;
+#[cfg(test)]
+mod adversary;
 mod connection;
 mod error;
 #[allow(unsafe_code)]
@@ -41,6 +47,9 @@ mod quiet;
 mod seal;
 mod software;
 mod state;
+#[cfg(test)]
+#[path = "../tests/swtpm/support.rs"]
+mod support;
 mod templates;
 
 pub use address::{AddressError, DeviceAddress};

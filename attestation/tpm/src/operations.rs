@@ -3,7 +3,9 @@
 use earnest_evidence::sealing::PcrSet;
 use tss_esapi::constants::CapabilityType;
 use tss_esapi::constants::tss::{TPM2_RH_NULL, TPM2_ST_HASHCHECK};
-use tss_esapi::handles::{AuthHandle, PcrHandle, SessionHandle};
+use tss_esapi::handles::{
+    AuthHandle, KeyHandle, ObjectHandle, PcrHandle, PersistentTpmHandle, SessionHandle, TpmHandle,
+};
 use tss_esapi::interface_types::algorithm::HashingAlgorithm;
 use tss_esapi::interface_types::resource_handles::Hierarchy;
 use tss_esapi::interface_types::session_handles::{AuthSession, PolicySession};
@@ -21,7 +23,7 @@ use crate::esys::Esys;
 use crate::module::{Attestation, Clock, EcdsaSignature, Handles, PcrValues};
 use crate::state::{KeyBlob, State};
 use crate::templates::EkAlgorithm;
-use crate::{Name, TpmError};
+use crate::{Name, ResponseCode, TpmError};
 
 /// Digests that one `TPM2_PCR_Read` gives.
 const DIGESTS_A_READ: usize = 8;
@@ -78,10 +80,12 @@ pub(crate) fn certify_authority(
             let session = connection.session();
             // A session authorizes one handle of a command; the other takes its password.
             let sessions = (Some(session), Some(AuthSession::Password), None);
-            let certified =
-                connection.with_sessions("Certify", Protection::Authentic, sessions, |context| {
-                    context.certify(authority.into(), ak, data, SignatureScheme::Null)
-                })?;
+            let certified = connection.with_sessions(
+                "Certify",
+                Protection::Authentic,
+                sessions,
+                |context| context.certify(authority.into(), ak, data, SignatureScheme::Null),
+            )?;
             attestation("Certify", certified)
         })
     })
@@ -182,33 +186,66 @@ pub(crate) fn activate_credential(
                         None,
                     )
                 })?;
-                let opened =
-                    connection.with_sessions(COMMAND, Protection::SecretAnswer, sessions, |context| {
-                        context.activate_credential(ak, ek, blob, secret)
-                    })?;
+                let opened = connection.with_sessions(
+                    COMMAND,
+                    Protection::SecretAnswer,
+                    sessions,
+                    |context| context.activate_credential(ak, ek, blob, secret),
+                )?;
                 Ok(Zeroizing::new(opened.value().to_vec()))
             })
         })
     })
 }
 
-/// Makes the EK, which is the same each time, and flushes it when `run` is done.
+/// Has the EK loaded while `run` runs: the persistent one, or else made anew from its template,
+/// which gives the same key each time and takes some TPMs many seconds.
 pub(crate) fn with_ek<T>(
     connection: &mut Connection,
     algorithm: EkAlgorithm,
-    run: impl FnOnce(&mut Connection, tss_esapi::handles::KeyHandle, &[u8]) -> Result<T, TpmError>,
+    run: impl FnOnce(&mut Connection, KeyHandle, &[u8]) -> Result<T, TpmError>,
 ) -> Result<T, TpmError> {
+    if let Some((mut object, public)) = persistent_ek(connection, algorithm)? {
+        let done = run(connection, KeyHandle::from(object), &public);
+        // The library's handle alone is closed; a persistent object has no slot.
+        connection.open_command("Esys_TR_Close", |context| context.tr_close(&mut object))?;
+        return done;
+    }
     let template = Public::unmarshall(&algorithm.template()).map_err(failed("CreatePrimary"))?;
     let made = connection.command("CreatePrimary", Protection::Authentic, |context| {
         context.create_primary(Hierarchy::Endorsement, template, None, None, None, None)
     })?;
     connection.then_flush(made.key_handle.into(), |connection| {
-        let public = made
-            .out_public
-            .marshall()
-            .map_err(failed("CreatePrimary"))?;
+        let public = made.out_public.marshall();
+        let public = public.map_err(failed("CreatePrimary"))?;
         run(connection, made.key_handle, &public)
     })
+}
+
+/// What stands under the EK's persistent handle, if it looks like one made from the template.
+/// Whether it is the EK, its certificate says, and later its name in the state.
+fn persistent_ek(
+    connection: &mut Connection,
+    algorithm: EkAlgorithm,
+) -> Result<Option<(ObjectHandle, Vec<u8>)>, TpmError> {
+    const COMMAND: &str = "ReadPublic";
+    let handle =
+        PersistentTpmHandle::new(algorithm.persistent_handle()).map_err(failed(COMMAND))?;
+    let found = connection.open_command(COMMAND, |context| {
+        let object = context.tr_from_tpm_public(TpmHandle::Persistent(handle))?;
+        let (public, _, _) = context.read_public(KeyHandle::from(object))?;
+        Ok((object, public.marshall()?))
+    });
+    let (mut object, public) = match found {
+        Ok(found) => found,
+        Err(error) if error.refusal() == Some(ResponseCode::HANDLE) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if public.starts_with(&algorithm.template()[..algorithm.common_bytes()]) {
+        return Ok(Some((object, public)));
+    }
+    connection.open_command("Esys_TR_Close", |context| context.tr_close(&mut object))?;
+    Ok(None)
 }
 
 /// The name of an object with names by SHA-256 (TPM 2.0 Part 1, "Names").
@@ -241,9 +278,10 @@ fn read_once(connection: &mut Connection, pcrs: PcrSet) -> Result<Option<Vec<[u8
             reason: error.to_string(),
         })?;
         let wanted = selection(part_set).map_err(failed(COMMAND))?;
-        let (counter, _, digests) = connection.command(COMMAND, Protection::Audited, |context| {
-            context.pcr_read(wanted)
-        })?;
+        let (counter, _, digests) =
+            connection.command(COMMAND, Protection::Audited, |context| {
+                context.pcr_read(wanted)
+            })?;
         if *moment.get_or_insert(counter) != counter {
             return Ok(None);
         }

@@ -27,7 +27,7 @@ use crate::operations::{certify_authority, name_of, with_ek};
 use crate::seal::write_least_version;
 use crate::state::{KeyBlob, State};
 use crate::templates::{self, AkAlgorithm, EkAlgorithm};
-use crate::{DeviceAddress, Name, TpmError};
+use crate::{DeviceAddress, Name, ResponseCode, TpmError};
 
 /// Failures of authorization that lock the TPM. None of our objects counts them; this is for
 /// whatever else the TPM holds.
@@ -149,7 +149,7 @@ fn owned(address: &DeviceAddress) -> Result<(bool, bool), TpmError> {
 }
 
 /// Makes the storage root key persistent, or finds it there. Returns its name.
-fn storage_root_key(address: &DeviceAddress) -> Result<Vec<u8>, ProvisionError> {
+pub(crate) fn storage_root_key(address: &DeviceAddress) -> Result<Vec<u8>, ProvisionError> {
     const COMMAND: &str = "CreatePrimary";
     let mut context = context(address)?;
     let template = Public::unmarshall(&templates::SRK).map_err(failed(COMMAND))?;
@@ -171,8 +171,8 @@ fn storage_root_key(address: &DeviceAddress) -> Result<Vec<u8>, ProvisionError> 
             expected: Name(name),
             found: Name(found.value().to_vec()),
         }),
-        // TPM_RC_HANDLE: nothing is there.
-        Err(error) if error.refusal() == Some(0x08b) => context
+        // Nothing is there.
+        Err(error) if error.refusal() == Some(ResponseCode::HANDLE) => context
             .evict_control(
                 Provision::Owner,
                 made.key_handle.into(),
@@ -244,7 +244,7 @@ fn endorsement_certificate(
         });
         match read {
             Ok(bytes) => return Ok((algorithm, Some(certificate(bytes)?))),
-            Err(error) if error.refusal() == Some(0x08b) => {}
+            Err(error) if error.refusal() == Some(ResponseCode::HANDLE) => {}
             Err(error) => return Err(error),
         }
     }
@@ -271,7 +271,7 @@ fn certificate(mut bytes: Vec<u8>) -> Result<Vec<u8>, TpmError> {
 }
 
 /// Defines the index of the least version.
-fn define_index(
+pub(crate) fn define_index(
     connection: &mut Connection,
     options: &ProvisionOptions,
 ) -> Result<(), ProvisionError> {
@@ -293,7 +293,7 @@ fn define_index(
                 context.nv_undefine_space(Provision::Owner, index)
             })?;
         }
-        Err(error) if error.refusal() == Some(0x08b) => {}
+        Err(error) if error.refusal() == Some(ResponseCode::HANDLE) => {}
         Err(error) => return Err(error.into()),
     }
     let policy = index_policy(&options.root);

@@ -1,8 +1,8 @@
 //! Sealing, opening, and the index of the least version.
 
 use earnest_evidence::sealing::{
-    GENERATION_OFFSET, KeyGrant, LEAST_VERSION_BYTES, LEAST_VERSION_INDEX, LeastVersion, PcrSet,
-    PolicyDigest, PolicyKey, Purpose, SignatureBytes, SignedPolicy, SignedPolicyError,
+    Approval, GENERATION_OFFSET, KeyGrant, LEAST_VERSION_BYTES, LEAST_VERSION_INDEX, LeastVersion,
+    PcrSet, PolicyDigest, PolicyKey, Purpose, SignatureBytes, SignedPolicy, SignedPolicyError,
     SignedVersion, SignedVersionError, VERSION_OFFSET, index_name, write_parameters_digest,
 };
 use ring::digest;
@@ -57,26 +57,7 @@ pub(crate) fn unseal(
     })?;
     let least = least_version(connection, root)?;
     check_force(policy, least)?;
-    let approved = policy.policy(root, &pcr_digest);
-    let by_policy_key = Step::of(
-        connection,
-        &policy.grant().key,
-        approved,
-        Purpose::Seal.reference(),
-        &approval.signature,
-    )?;
-    let by_root = root_step(connection, root, policy.grant(), Purpose::Seal)?;
-    let opened = open_sealed(
-        connection,
-        root,
-        sealed,
-        policy,
-        pcr_digest,
-        by_policy_key,
-        by_root,
-    );
-    // Whether the connection is lost, a refusal of the TPM's aside.
-    let data = connection.note(opened).map_err(refined)?;
+    let data = unseal_by_tpm(connection, root, sealed, policy, approval).map_err(refined)?;
     let secret = data.as_slice().try_into().map_err(|_| TpmError::Length {
         command: "Unseal",
         what: "the secret",
@@ -84,6 +65,27 @@ pub(crate) fn unseal(
         found: data.len(),
     })?;
     Ok(Zeroizing::new(secret))
+}
+
+/// Goes through the policy's steps for this state. The TPM decides, whatever was checked before.
+pub(crate) fn unseal_by_tpm(
+    connection: &mut Connection,
+    root: &PolicyKey,
+    sealed: &SealedKey,
+    policy: &SignedPolicy,
+    approval: &Approval,
+) -> Result<Zeroizing<Vec<u8>>, TpmError> {
+    let by_policy_key = Step::of(
+        connection,
+        &policy.grant().key,
+        policy.policy(root, &approval.pcr_digest),
+        Purpose::Seal.reference(),
+        &approval.signature,
+    )?;
+    let by_root = root_step(connection, root, policy.grant(), Purpose::Seal)?;
+    let steps = (by_policy_key, by_root);
+    let opened = open_sealed(connection, root, sealed, policy, approval.pcr_digest, steps);
+    connection.note(opened)
 }
 
 /// Said here so that a person reads the numbers; the TPM compares them itself all the same.
@@ -134,8 +136,7 @@ fn open_sealed(
     sealed: &SealedKey,
     policy: &SignedPolicy,
     pcr_digest: [u8; 32],
-    by_policy_key: Step,
-    by_root: Step,
+    (by_policy_key, by_root): (Step, Step),
 ) -> Result<Zeroizing<Vec<u8>>, TpmError> {
     let private = Private::try_from(sealed.blob.private.clone()).map_err(failed("Load"))?;
     let public = Public::unmarshall(&sealed.blob.public).map_err(failed("Load"))?;

@@ -3,7 +3,7 @@
 //! It serves development and tests. Whoever can read its state directory has all its keys, so
 //! it proves nothing to anybody else, and a production policy refuses it.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt as _;
@@ -33,6 +33,10 @@ const START_PAUSE: Duration = Duration::from_millis(2);
 
 /// The file in the state directory in which swtpm leaves its process id.
 const PID_FILE: &str = "swtpm.pid";
+
+/// The file in the state directory that is locked while its TPM runs, because swtpm itself
+/// lets two processes write one state.
+const LOCK_FILE: &str = "earnest.lock";
 
 /// A state of a software TPM that was never started, with an EK and its certificate. Copies of
 /// it are the same TPM: they have the same keys.
@@ -150,6 +154,8 @@ pub struct SoftwareTpm {
     state: PathBuf,
     port: u16,
     process: Option<Child>,
+    /// Locked as long as the value lives.
+    _lock: File,
 }
 
 impl SoftwareTpm {
@@ -160,19 +166,21 @@ impl SoftwareTpm {
     ///
     /// When swtpm is not there, does not start, or finds the state in use.
     pub fn start(state: &Path) -> Result<SoftwareTpm, SoftwareTpmError> {
+        let mut tpm = SoftwareTpm {
+            state: state.to_owned(),
+            port: free_pair()?,
+            process: None,
+            _lock: locked(state)?,
+        };
         let mut last = None;
         for _ in 0..MOST_ATTEMPTS {
-            let mut tpm = SoftwareTpm {
-                state: state.to_owned(),
-                port: free_pair()?,
-                process: None,
-            };
             match tpm.run() {
                 Ok(()) => return Ok(tpm),
                 // Somebody was faster, perhaps.
                 Err(error @ SoftwareTpmError::Exited { .. }) => last = Some(error),
                 Err(error) => return Err(error),
             }
+            tpm.port = free_pair()?;
         }
         Err(last.unwrap_or(SoftwareTpmError::NoPort {
             attempts: MOST_ATTEMPTS,
@@ -271,6 +279,23 @@ impl Drop for SoftwareTpm {
     }
 }
 
+/// Locks a state directory.
+fn locked(state: &Path) -> Result<File, SoftwareTpmError> {
+    let path = state.join(LOCK_FILE);
+    let unusable = |source| SoftwareTpmError::Directory {
+        path: path.clone(),
+        source,
+    };
+    let file = File::create(&path).map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(SoftwareTpmError::InUse {
+            path: state.to_owned(),
+        }),
+        Err(TryLockError::Error(source)) => Err(unusable(source)),
+    }
+}
+
 /// A port that is free with the next one, just now.
 fn free_pair() -> Result<u16, SoftwareTpmError> {
     let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
@@ -316,7 +341,13 @@ pub enum SoftwareTpmError {
         /// What it wrote.
         said: String,
     },
-    /// It ended at once: the ports were taken, or the state is in use or damaged.
+    /// The state is that of a software TPM that runs.
+    #[error("the software TPM of {path} runs already", path = path.display())]
+    InUse {
+        /// The state directory.
+        path: PathBuf,
+    },
+    /// It ended at once: the ports were taken, or the state is damaged.
     #[error("swtpm on port {port} ended at once: {status}")]
     Exited {
         /// The first port of the pair.

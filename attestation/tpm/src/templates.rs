@@ -28,6 +28,23 @@ impl EkAlgorithm {
         }
     }
 
+    /// The persistent handle (TCG TPM v2.0 Provisioning Guidance, section 7.8).
+    pub(crate) const fn persistent_handle(self) -> u32 {
+        match self {
+            EkAlgorithm::Rsa2048 => 0x8101_0001,
+            EkAlgorithm::EccP256 => 0x8101_0002,
+        }
+    }
+
+    /// How many bytes of the public area are the template's: all up to what is unique.
+    pub(crate) fn common_bytes(self) -> usize {
+        let unique = match self {
+            EkAlgorithm::Rsa2048 => 2 + 256,
+            EkAlgorithm::EccP256 => 2 * (2 + 32),
+        };
+        self.template().len() - unique
+    }
+
     /// Templates L-1 and L-2 of the TCG EK Credential Profile, sections B.3.3 and B.3.4.
     pub(crate) fn template(self) -> Vec<u8> {
         match self {

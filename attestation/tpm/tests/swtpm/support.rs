@@ -16,18 +16,18 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as 
 use tempfile::TempDir;
 
 /// A key that signs policies.
-pub struct Signer {
+pub(crate) struct Signer {
     pair: EcdsaKeyPair,
-    pub key: PolicyKey,
+    pub(crate) key: PolicyKey,
 }
 
 impl Signer {
-    pub fn new() -> Signer {
+    pub(crate) fn new() -> Signer {
         let random = SystemRandom::new();
         let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).expect("random numbers");
-        let pair = EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random)
-            .expect("it was just made");
+        let pair =
+            EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random).expect("it was just made");
         let key = PolicyKey::from_point(pair.public_key().as_ref()).expect("ring gives points");
         Signer { pair, key }
     }
@@ -40,14 +40,14 @@ impl Signer {
 }
 
 /// A fleet: its root and its policy key of the day.
-pub struct Fleet {
-    pub root: Signer,
-    pub policy: Signer,
-    pub generation: u64,
+pub(crate) struct Fleet {
+    pub(crate) root: Signer,
+    pub(crate) policy: Signer,
+    pub(crate) generation: u64,
 }
 
 impl Fleet {
-    pub fn new() -> Fleet {
+    pub(crate) fn new() -> Fleet {
         Fleet {
             root: Signer::new(),
             policy: Signer::new(),
@@ -56,7 +56,7 @@ impl Fleet {
     }
 
     /// Takes a new policy key into use.
-    pub fn rotate(&mut self) {
+    pub(crate) fn rotate(&mut self) {
         self.policy = Signer::new();
         self.generation += 1;
     }
@@ -68,28 +68,35 @@ impl Fleet {
     }
 
     /// Approves of the state that the device is in.
-    pub fn approve(&self, tpm: &Tpm, version: u64) -> SignedPolicy {
+    pub(crate) fn approve(&self, tpm: &Tpm, version: u64) -> SignedPolicy {
         let state = tpm.pcr_read(boot()).expect("PCRs can be read").digest();
         self.approve_state(&state, version)
     }
 
-    pub fn approve_state(&self, state: &[u8; 32], version: u64) -> SignedPolicy {
+    pub(crate) fn approve_state(&self, state: &[u8; 32], version: u64) -> SignedPolicy {
         let sign = |message: &[u8]| self.policy.sign(message);
-        SignedPolicy::sign(&self.root.key, self.grant(), boot(), version, &[*state], sign)
-            .expect("there is one state")
+        SignedPolicy::sign(
+            &self.root.key,
+            self.grant(),
+            boot(),
+            version,
+            &[*state],
+            sign,
+        )
+        .expect("there is one state")
     }
 
     /// Permits to raise the least version.
-    pub fn permit(&self, version: u64, generation: u64) -> SignedVersion {
+    pub(crate) fn permit(&self, version: u64, generation: u64) -> SignedVersion {
         self.permission(false, version, generation)
     }
 
     /// Permits a first write.
-    pub fn permit_first(&self) -> SignedVersion {
+    pub(crate) fn permit_first(&self) -> SignedVersion {
         self.permission(true, 1, 1)
     }
 
-    pub fn permission(&self, first: bool, version: u64, generation: u64) -> SignedVersion {
+    pub(crate) fn permission(&self, first: bool, version: u64, generation: u64) -> SignedVersion {
         let least = LeastVersion {
             version,
             generation,
@@ -99,7 +106,7 @@ impl Fleet {
         signed
     }
 
-    pub fn options(&self, ak: AkAlgorithm) -> ProvisionOptions {
+    pub(crate) fn options(&self, ak: AkAlgorithm) -> ProvisionOptions {
         ProvisionOptions {
             root: self.root.key,
             first_version: self.permit_first(),
@@ -110,19 +117,19 @@ impl Fleet {
 }
 
 /// The boot PCRs of the tests.
-pub fn boot() -> PcrSet {
+pub(crate) fn boot() -> PcrSet {
     PcrSet::of(&[4, 7, 11]).expect("they exist")
 }
 
 /// A software TPM with a directory of its own.
-pub struct Machine {
-    pub software: SoftwareTpm,
-    pub directory: TempDir,
+pub(crate) struct Machine {
+    pub(crate) software: SoftwareTpm,
+    pub(crate) directory: TempDir,
 }
 
 impl Machine {
     /// A machine whose TPM was never used. All of them have the same EK and storage root key.
-    pub fn new() -> Machine {
+    pub(crate) fn new() -> Machine {
         static PREPARED: OnceLock<(TempDir, PreparedTpm)> = OnceLock::new();
         let (_, prepared) = PREPARED.get_or_init(|| {
             let directory = TempDir::new().expect("a directory");
@@ -132,13 +139,7 @@ impl Machine {
         Machine::of(prepared)
     }
 
-    /// A machine whose TPM has keys of its own.
-    pub fn another() -> Machine {
-        let directory = TempDir::new().expect("a directory");
-        Machine::of(&PreparedTpm::make(directory.path()).expect("swtpm_setup works"))
-    }
-
-    fn of(prepared: &PreparedTpm) -> Machine {
+    pub(crate) fn of(prepared: &PreparedTpm) -> Machine {
         let directory = TempDir::new().expect("a directory");
         let state = directory.path().join("tpm");
         prepared.copy_to(&state).expect("the state can be copied");
@@ -148,31 +149,27 @@ impl Machine {
         }
     }
 
-    pub fn provision(&self, fleet: &Fleet) -> Provisioned {
+    pub(crate) fn provision(&self, fleet: &Fleet) -> Provisioned {
         self.provision_with(fleet, AkAlgorithm::EccP256)
     }
 
-    pub fn provision_with(&self, fleet: &Fleet, ak: AkAlgorithm) -> Provisioned {
+    pub(crate) fn provision_with(&self, fleet: &Fleet, ak: AkAlgorithm) -> Provisioned {
         let provisioned =
             provision(&self.software.address(), &fleet.options(ak)).expect("it provisions");
-        provisioned.state.save(self.path()).expect("it can be saved");
+        provisioned
+            .state
+            .save(self.path())
+            .expect("it can be saved");
         provisioned
     }
 
     /// Opens the TPM as a daemon does that starts.
-    pub fn open(&self) -> Tpm {
+    pub(crate) fn open(&self) -> Tpm {
         let state = State::load(self.path()).expect("the state was saved");
         Tpm::open(self.software.address(), state).expect("the TPM is there")
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
-}
-
-/// A machine that belongs to a fleet.
-pub fn device() -> (Machine, Fleet) {
-    let (machine, fleet) = (Machine::new(), Fleet::new());
-    machine.provision(&fleet);
-    (machine, fleet)
 }

@@ -1,12 +1,12 @@
 //! What opens the seal and what moves the least version, on real software TPMs.
 
-mod support;
-
+use crate::devices::{another, credential, device, property};
+use crate::support::{Fleet, Machine};
 use earnest_evidence::sealing::{LEAST_VERSION_INDEX, LeastVersion};
 use earnest_tpm::{
     AkAlgorithm, MoveVersionError, SealedKey, Secret, Tpm, TpmError, TrustModule as _, UnsealError,
 };
-use support::{Fleet, Machine, device};
+use tss_esapi::constants::PropertyTag;
 
 fn secret() -> Secret {
     Secret::new([0x5e; 32])
@@ -103,7 +103,7 @@ fn an_old_policy_and_an_old_policy_key_end_when_the_least_version_moves() {
 fn a_copied_disk_opens_nothing_with_another_tpm() {
     let (machine, fleet) = device();
     let sealed = sealed_on(&machine.open());
-    let thief = Machine::another();
+    let thief = another();
     // Its own provisioning, by the same fleet, so that only the sealed key is foreign.
     thief.provision(&fleet);
     let tpm = thief.open();
@@ -164,7 +164,7 @@ fn an_index_of_somebody_else_is_told_from_ours() {
 }
 
 #[test]
-fn twenty_power_cuts_with_keys_loaded_leave_the_tpm_unlocked() {
+fn twenty_power_cuts_with_keys_in_use_leave_the_tpm_unlocked() {
     let mut machine = Machine::new();
     let fleet = Fleet::new();
     machine.provision_with(&fleet, AkAlgorithm::Rsa2048);
@@ -175,8 +175,11 @@ fn twenty_power_cuts_with_keys_loaded_leave_the_tpm_unlocked() {
         // Every kind of key of ours has been in use since the last start.
         assert_eq!(tpm.unseal(&sealed, &policy).unwrap(), secret());
         tpm.certify_authority(&[1; 32]).unwrap();
+        let (blob, encrypted) = credential(&machine, &tpm, &[9; 32]);
+        tpm.activate_credential(&blob, &encrypted).unwrap();
         machine.software.cut_power();
         machine.software.restore_power().unwrap();
     }
     assert_eq!(tpm.unseal(&sealed, &policy).unwrap(), secret());
+    assert_eq!(property(&machine, PropertyTag::LockoutCounter), 0);
 }
