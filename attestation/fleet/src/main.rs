@@ -1,3 +1,7 @@
 //! `earnest-fleet`: enrols devices, verifies their evidence, signs policies.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    earnest_fleet::main().into()
+}

@@ -1,0 +1,284 @@
+//! Files: read with a bound, written whole or not at all.
+//!
+//! What is written appears under its name at once and survives a power cut: it is written beside
+//! its place, synchronised, renamed, and the folder is synchronised too. Everything in the
+//! fleet's folders is readable by its owner alone.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use tempfile::{Builder, NamedTempFile};
+
+/// The mode of private files.
+const PRIVATE: u32 = 0o600;
+
+/// The mode of files that others may read, before the user's mask.
+const PUBLIC: u32 = 0o666;
+
+/// The mode of private folders.
+const PRIVATE_FOLDER: u32 = 0o700;
+
+/// Why a file was not read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It is not there.
+    #[error("{} is not there", .path.display())]
+    NotFound {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// It is there already.
+    #[error("{} is there already", .path.display())]
+    Exists {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// It is longer than such files are.
+    #[error("{} has more than {limit} bytes, which is the most of such a file", .path.display())]
+    TooLong {
+        /// Which file.
+        path: PathBuf,
+        /// The bound, in bytes.
+        limit: usize,
+    },
+    /// Others may read what is private.
+    #[error(
+        "{} can be read by others: its mode is {found:o}, expected is {expected:o}", .path.display()
+    )]
+    NotPrivate {
+        /// Which file.
+        path: PathBuf,
+        /// The mode that it should have.
+        expected: u32,
+        /// The mode that it has.
+        found: u32,
+    },
+    /// The system refused to read it.
+    #[error("cannot read {}", .path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
+    /// The system refused to write it.
+    #[error("cannot write {}", .path.display())]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
+}
+
+/// Who may read what is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Readers {
+    /// Its owner alone.
+    Owner,
+    /// Whoever may read files of this user.
+    Others,
+}
+
+impl Readers {
+    fn mode(self) -> u32 {
+        match self {
+            Readers::Owner => PRIVATE,
+            Readers::Others => PUBLIC,
+        }
+    }
+}
+
+/// Reads a file of at most `limit` bytes; `-` is standard input.
+pub(crate) fn read_input(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
+    match path.as_os_str() == "-" {
+        true => bounded(io::stdin().lock(), path, limit),
+        false => read(path, limit),
+    }
+}
+
+/// Reads a file of at most `limit` bytes.
+pub(crate) fn read(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
+    let file = File::open(path).map_err(|error| read_failure(path, error))?;
+    bounded(file, path, limit)
+}
+
+/// Reads a private file of at most `limit` bytes.
+pub(crate) fn read_private(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
+    let file = File::open(path).map_err(|error| read_failure(path, error))?;
+    let metadata = file.metadata().map_err(|error| read_failure(path, error))?;
+    let found = metadata.mode() & 0o777;
+    if found & 0o077 != 0 {
+        return Err(FileError::NotPrivate {
+            path: path.to_owned(),
+            expected: PRIVATE,
+            found,
+        });
+    }
+    bounded(file, path, limit)
+}
+
+/// Reads a file as [`read`] does, or tells that it is not there.
+pub(crate) fn read_if_there(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, FileError> {
+    match read(path, limit) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(FileError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn bounded(from: impl Read, path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
+    let mut bytes = Vec::new();
+    // One byte more than the limit tells that there are more.
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    from.take(most)
+        .read_to_end(&mut bytes)
+        .map_err(|error| read_failure(path, error))?;
+    match bytes.len() > limit {
+        true => Err(FileError::TooLong {
+            path: path.to_owned(),
+            limit,
+        }),
+        false => Ok(bytes),
+    }
+}
+
+/// Writes a file, in the place of any that is there.
+pub(crate) fn write(path: &Path, bytes: &[u8], readers: Readers) -> Result<(), FileError> {
+    let written = beside(path, bytes, readers)
+        .and_then(|file| file.persist(path).map_err(|refused| refused.error))
+        .and_then(|_| synchronise_folder_of(path));
+    written.map_err(|error| write_failure(path, error))
+}
+
+/// Writes a file that must not be there yet. Of several that try at once, one succeeds.
+pub(crate) fn create(path: &Path, bytes: &[u8], readers: Readers) -> Result<(), FileError> {
+    let written = beside(path, bytes, readers)
+        .and_then(|file| {
+            file.persist_noclobber(path)
+                .map_err(|refused| refused.error)
+        })
+        .and_then(|_| synchronise_folder_of(path));
+    written.map_err(|error| write_failure(path, error))
+}
+
+/// Moves a file, in the place of any that is there, and tells whether there was one to move. Of
+/// several that try at once, one succeeds.
+pub(crate) fn take(from: &Path, to: &Path) -> Result<bool, FileError> {
+    match fs::rename(from, to) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(write_failure(to, error)),
+    }
+    synchronise_folder_of(to)
+        .and_then(|()| synchronise_folder_of(from))
+        .map(|()| true)
+        .map_err(|error| write_failure(to, error))
+}
+
+/// Removes a file, if it is there, and tells whether it was.
+pub(crate) fn remove(path: &Path) -> Result<bool, FileError> {
+    match fs::remove_file(path) {
+        Ok(()) => synchronise_folder_of(path)
+            .map(|()| true)
+            .map_err(|error| write_failure(path, error)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(write_failure(path, error)),
+    }
+}
+
+/// Makes a private folder and those above it, where they are not there yet.
+pub(crate) fn create_folder(path: &Path) -> Result<(), FileError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(PRIVATE_FOLDER)
+        .create(path)
+        .map_err(|error| write_failure(path, error))
+}
+
+fn beside(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<NamedTempFile> {
+    let mut file = Builder::new()
+        .prefix(".earnest-")
+        .permissions(fs::Permissions::from_mode(readers.mode()))
+        .tempfile_in(folder_of(path))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+fn synchronise_folder_of(path: &Path) -> io::Result<()> {
+    File::open(folder_of(path))?.sync_all()
+}
+
+fn read_failure(path: &Path, error: io::Error) -> FileError {
+    let path = path.to_owned();
+    match error.kind() {
+        ErrorKind::NotFound => FileError::NotFound { path },
+        _ => FileError::Read { path, error },
+    }
+}
+
+fn write_failure(path: &Path, error: io::Error) -> FileError {
+    let path = path.to_owned();
+    match error.kind() {
+        ErrorKind::AlreadyExists => FileError::Exists { path },
+        _ => FileError::Write { path, error },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_files_are_private_and_what_others_may_read_is_not_taken_for_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        write(&path, b"secret", Readers::Owner).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(read_private(&path, 6).unwrap(), b"secret");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        let refused = read_private(&path, 6).unwrap_err();
+        assert!(matches!(
+            refused,
+            FileError::NotPrivate { found: 0o640, .. }
+        ));
+    }
+
+    #[test]
+    fn a_file_is_created_once_and_taken_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+        create(&one, b"first", Readers::Owner).unwrap();
+        let again = create(&one, b"second", Readers::Owner);
+        assert!(matches!(again, Err(FileError::Exists { .. })));
+        assert_eq!(read(&one, 100).unwrap(), b"first");
+        assert!(take(&one, &other).unwrap());
+        assert!(!take(&one, &other).unwrap());
+        assert_eq!(read_if_there(&one, 100).unwrap(), None);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn nothing_longer_than_its_bound_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, [0; 10]).unwrap();
+        assert_eq!(read(&path, 10).unwrap().len(), 10);
+        assert!(matches!(
+            read(&path, 9),
+            Err(FileError::TooLong { limit: 9, .. })
+        ));
+    }
+}

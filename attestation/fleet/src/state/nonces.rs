@@ -1,0 +1,121 @@
+//! Nonces: each is issued once and answered once, however many processes try.
+
+use earnest_evidence::Nonce;
+use earnest_verifier::freshness::{FreshNonce, FreshnessError, MAX_RECORD_BYTES, NonceRecord};
+use ring::rand::SecureRandom;
+
+use super::{Kind, State, StateError, damaged};
+use crate::files;
+
+/// How long the record of a nonce is kept after its time, in seconds, so that a late or second
+/// answer is told what it is. After that the nonce was never issued, which is refused as well.
+const KEPT_SECONDS: i64 = 3_600;
+
+/// In the place of a device's name, which is never empty: any that is enrolled may answer.
+const ANY: &str = "";
+
+impl State {
+    /// Issues a nonce at `now` (seconds since 1970), for one device or for any that is enrolled,
+    /// and clears away old ones of one shard.
+    ///
+    /// # Errors
+    ///
+    /// When the random source fails, or the record cannot be written.
+    pub fn issue(
+        &self,
+        device: Option<&str>,
+        lifetime_seconds: u32,
+        now: i64,
+        random: &dyn SecureRandom,
+    ) -> Result<NonceRecord, StateError> {
+        let mut bytes = [0; earnest_evidence::NONCE_BYTES];
+        random.fill(&mut bytes).map_err(|_| StateError::Random)?;
+        let nonce = Nonce::from_bytes(bytes);
+        let challenge = NonceRecord::issue(nonce, device.unwrap_or(ANY), now, lifetime_seconds);
+        let key = nonce.to_string();
+        self.create_file(Kind::Nonces, &key, &challenge.to_json())?;
+        // Both folders are there before anybody answers, and the nonce's own first byte is as
+        // good a random choice as any of the shard to clear.
+        files::create_folder(&self.shard(Kind::Spent, &key))?;
+        let is_over = |text: &str| {
+            NonceRecord::from_json(text)
+                .is_ok_and(|challenge| challenge.is_over(now.saturating_sub(KEPT_SECONDS)))
+        };
+        for kind in [Kind::Nonces, Kind::Spent] {
+            self.clear(kind, bytes[0], MAX_RECORD_BYTES, is_over);
+        }
+        Ok(challenge)
+    }
+
+    /// Consumes a nonce that `device` answers at `now` (seconds since 1970). Whatever the answer
+    /// is worth, there is no second one: the record is moved away before this returns, and of
+    /// several that try at once, one moves it. Only the answer of a device that the nonce is not
+    /// for leaves it as it was.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Freshness`] when the nonce is not fresh; others when the state fails, which
+    /// is no reason to take the nonce for fresh either.
+    pub fn consume(&self, nonce: &Nonce, device: &str, now: i64) -> Result<FreshNonce, StateError> {
+        let key = nonce.to_string();
+        let Some(mut challenge) = self.challenge(Kind::Nonces, &key)? else {
+            return Err(self.answered_before(nonce, now)?.into());
+        };
+        if challenge.device() == ANY {
+            challenge = given_to(device, &challenge)?;
+        }
+        let outcome = challenge.consume(device, now);
+        if let Err(error @ FreshnessError::OtherDevice { .. }) = outcome {
+            return Err(error.into());
+        }
+        let (waiting, spent) = (self.path(Kind::Nonces, &key), self.path(Kind::Spent, &key));
+        files::create_folder(&self.shard(Kind::Spent, &key))?;
+        if !files::take(&waiting, &spent)? {
+            return Err(self.answered_before(nonce, now)?.into());
+        }
+        files::write(
+            &spent,
+            challenge.to_json().as_bytes(),
+            files::Readers::Owner,
+        )?;
+        Ok(outcome?)
+    }
+
+    /// Why a nonce that does not wait for an answer is refused.
+    fn answered_before(&self, nonce: &Nonce, now: i64) -> Result<FreshnessError, StateError> {
+        let nonce = *nonce;
+        Ok(match self.challenge(Kind::Spent, &nonce.to_string())? {
+            None => FreshnessError::NotIssued { nonce },
+            Some(mut challenge) => {
+                let device = challenge.device().to_owned();
+                match challenge.consume(&device, now) {
+                    Err(replayed @ FreshnessError::Replayed { .. }) => replayed,
+                    // It was moved a moment ago, and the time is not written yet.
+                    _ => FreshnessError::Replayed {
+                        nonce,
+                        consumed_at: now,
+                    },
+                }
+            }
+        })
+    }
+
+    fn challenge(&self, kind: Kind, key: &str) -> Result<Option<NonceRecord>, StateError> {
+        match self.read(kind, key, MAX_RECORD_BYTES)? {
+            None => Ok(None),
+            Some(text) => NonceRecord::from_json(&text)
+                .map(Some)
+                .map_err(|error| damaged(&self.path(kind, key), &error)),
+        }
+    }
+}
+
+/// The record of a nonce that any device may answer, now that this one does.
+fn given_to(device: &str, any: &NonceRecord) -> Result<NonceRecord, FreshnessError> {
+    let unreadable = |error: serde_json::Error| FreshnessError::Unreadable {
+        reason: error.to_string(),
+    };
+    let mut record: serde_json::Value = serde_json::from_str(&any.to_json()).map_err(unreadable)?;
+    record["device"] = device.into();
+    NonceRecord::from_json(&record.to_string())
+}
