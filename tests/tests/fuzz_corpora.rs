@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 type Face = fn(&[u8]);
 
 /// Every target and its face. A target is added here and in `fuzz/Cargo.toml`.
-const FACES: [(&str, Face); 10] = [
+const FACES: [(&str, Face); 11] = [
     ("attest", earnest_fuzz_faces::attest),
     ("card", earnest_fuzz_faces::card),
     ("ear_token", earnest_fuzz_faces::ear_token),
@@ -18,6 +18,7 @@ const FACES: [(&str, Face); 10] = [
     ("measured", earnest_fuzz_faces::measured),
     ("package", earnest_fuzz_faces::package),
     ("reference", earnest_fuzz_faces::reference),
+    ("signed_policy", earnest_fuzz_faces::signed_policy),
     ("sound", earnest_fuzz_faces::sound),
 ];
 

@@ -18,6 +18,7 @@ mod eventlog;
 mod measured;
 mod package;
 mod reference;
+mod signed_policy;
 mod sound;
 
 pub use attest::attest;
@@ -29,4 +30,5 @@ pub use eventlog::eventlog;
 pub use measured::measured;
 pub use package::package;
 pub use reference::reference;
+pub use signed_policy::signed_policy;
 pub use sound::sound;
