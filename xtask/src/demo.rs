@@ -1,4 +1,5 @@
-//! `cargo xtask demo`: from a fresh machine to a recording turned into text.
+//! `cargo xtask demo`: from a fresh machine to a recording turned into text by a model that
+//! opens only while the device proves its state.
 //!
 //! The demo is a list of small steps. Each looks whether its work is done and does only what
 //! is missing, so a second run starts at once; with `--print` each says what it would do.
@@ -12,14 +13,15 @@ use serde_json::Value;
 
 use crate::models::{self, Which};
 use crate::setup::{self, Mode};
-use crate::shell::{self, Program};
+use crate::shell::Program;
+use crate::trust::{Tpm, Trust};
 use crate::words;
 
 /// The word error rate that the sample may have. The models read it without an error; the
 /// room is for a model that hears one word of its twelve otherwise.
 const MOST_ERRORS: f64 = 0.15;
 
-/// From a fresh machine to a recording turned into text.
+/// From a fresh machine to a recording turned into text by a model that was sealed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Only print the commands that would run.
@@ -28,6 +30,13 @@ pub(crate) struct Options {
     /// The model that reads the recording.
     #[arg(long, value_enum, default_value_t = Size::Tiny)]
     model: Size,
+    /// Use this machine's own TPM, and take ownership of it; the secrets to undo that go to
+    /// target/demo/real/recovery. Without it, nothing touches a TPM of yours.
+    #[arg(long, requires = "ek_anchor")]
+    tpm_real: bool,
+    /// With --tpm-real: a certificate, in PEM, of the authority that certified the TPM.
+    #[arg(long, value_name = "FILE")]
+    ek_anchor: Vec<PathBuf>,
 }
 
 /// The sizes of speech model.
@@ -54,6 +63,7 @@ struct Demo {
     mode: Mode,
     size: Size,
     models: PathBuf,
+    trust: Trust,
 }
 
 type Step = (&'static str, fn(&Demo) -> Result<()>);
@@ -62,19 +72,31 @@ const STEPS: &[Step] = &[
     ("What the machine needs", machine),
     ("Models", fetch),
     ("Build", build),
-    ("Transcribe", transcribe),
+    ("Provision a device", |demo| demo.trust.provision()),
+    ("Enrol it with a fleet", |demo| demo.trust.enrol()),
+    ("Seal the model", |demo| {
+        demo.trust.seal(demo.size.name(), &demo.models)
+    }),
+    ("Unseal and transcribe", transcribe),
+    ("Attest and verify", |demo| demo.trust.verify()),
+    ("What this proves", |demo| demo.trust.conclude()),
 ];
 
 /// Runs the steps in order.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    let mode = match options.print {
+        true => Mode::Print,
+        false => Mode::Act,
+    };
+    let tpm = match options.tpm_real {
+        true => Tpm::Real(options.ek_anchor.clone()),
+        false => Tpm::Software,
+    };
     let demo = Demo {
-        mode: if options.print {
-            Mode::Print
-        } else {
-            Mode::Act
-        },
+        mode,
         size: options.model,
         models: models::directory()?,
+        trust: Trust::new(mode, tpm),
     };
     for (index, (title, step)) in STEPS.iter().enumerate() {
         eprintln!("{}/{} {title}", index + 1, STEPS.len());
@@ -100,16 +122,25 @@ fn build(demo: &Demo) -> Result<()> {
     demo.mode
         // The features of the whole workspace, as the tests build it, so that neither builds
         // what the other has built already.
-        .run(&Program::cargo().args(["build", "--workspace", "--bin", "earnest"]))
+        .run(&Program::cargo().args([
+            "build",
+            "--workspace",
+            "--bin",
+            "earnest",
+            "--bin",
+            "earnest-fleet",
+        ]))
 }
 
 fn transcribe(demo: &Demo) -> Result<()> {
     let (card, sample) = sample()?;
     let path = demo.models.join(card.name()).join(sample.name());
-    let earnest = shell::target_directory().join("debug/earnest");
-    let command = Program::new(earnest.to_string_lossy())
-        .env(models::VARIABLE, demo.models.to_string_lossy())
+    let [sealed, release_key] = demo.trust.sealed();
+    let command = demo
+        .trust
+        .earnest()
         .args(["transcribe", "--model", demo.size.name()])
+        .args(["--sealed", &sealed, "--release-key", &release_key])
         .args(["--format", "verbose-json"])
         .arg(path.to_string_lossy());
     if demo.mode == Mode::Print {

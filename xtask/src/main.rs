@@ -16,6 +16,7 @@ mod policy;
 mod setup;
 mod shell;
 mod test;
+mod trust;
 mod words;
 
 use std::process::ExitCode;
@@ -33,7 +34,8 @@ struct Arguments {
 /// The verbs, from what a newcomer runs first to what a maintainer runs last.
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// From a fresh machine to a recording turned into text: installs, fetches, builds, runs.
+    /// From a fresh machine to a recording turned into text by a sealed model: installs, fetches,
+    /// builds, provisions, seals, transcribes, proves.
     Demo(demo::Options),
     /// Format, lints, dependency policy, documentation, and every test. CI runs this verb.
     Test(test::Options),
