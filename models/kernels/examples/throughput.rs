@@ -13,7 +13,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use earnest_kernels::{
-    Activations, Column, Epilogue, Heads, Isa, Matrix, Pool, QuantizedMatrix, Rotary, attend_whole,
+    Activations, Column, Convolution, Epilogue, Filters, Heads, Isa, Layout, Pool, QuantizedMatrix,
+    Rotary, attend_whole,
 };
 
 /// Runs of a measurement: enough to meet a moment in which nothing else runs.
@@ -107,7 +108,7 @@ impl Shape {
                 rows * depth * columns
             }
             Shape::Pairs(rows, depth, columns) => 2 * rows * depth * columns,
-            Shape::Windows(rows, kernel, columns) => 2 * rows * kernel * CHANNELS * columns,
+            Shape::Windows(rows, kernel, columns) => rows * kernel * CHANNELS * columns,
             Shape::Attention(size) => 2 * FRAMES * FRAMES * HEADS * size,
         }
     }
@@ -115,7 +116,7 @@ impl Shape {
     fn peak(&self, isa: Isa) -> f64 {
         let (integers, floats) = peaks(isa);
         match self {
-            Shape::Attention(_) | Shape::Sound(..) => floats,
+            Shape::Attention(_) | Shape::Sound(..) | Shape::Windows(..) => floats,
             _ => integers,
         }
     }
@@ -131,14 +132,7 @@ impl Shape {
                 activations.quantize_wide(isa, &noise(rows * depth), depth);
                 product(pool, &matrix(isa, depth, columns), &activations)
             }
-            Shape::Windows(rows, kernel, columns) => {
-                const STEP: usize = 3;
-                let frames = (rows - 1) * STEP + kernel;
-                let values = noise(frames * CHANNELS);
-                activations.quantize_windows(isa, &values, CHANNELS, kernel, STEP);
-                let matrix = matrix(isa, kernel * CHANNELS, columns);
-                product(pool, &matrix, &activations)
-            }
+            Shape::Windows(rows, kernel, columns) => windows(isa, pool, rows, kernel, columns),
             Shape::Attention(size) => attention(isa, pool, size),
             Shape::Sound(rows, depth, columns) => sound(isa, pool, rows, depth, columns),
         }
@@ -208,7 +202,6 @@ fn matrix(isa: Isa, depth: usize, columns: usize) -> QuantizedMatrix {
         Column {
             scale: 0.01,
             zero_point: 128,
-            offset: 0.0,
         };
         columns
     ];
@@ -240,14 +233,26 @@ fn attention(isa: Isa, pool: &Pool, size: usize) -> f64 {
     })
 }
 
+fn windows(isa: Isa, pool: &Pool, rows: usize, kernel: usize, columns: usize) -> f64 {
+    const STEP: usize = 3;
+    let weights = noise(CHANNELS * kernel * columns);
+    let bias = noise(columns);
+    let convolution = Convolution::pack(isa, &weights, CHANNELS, kernel, STEP, &bias);
+    let input = noise(((rows - 1) * STEP + kernel) * CHANNELS);
+    let mut output = vec![0.0; rows * columns];
+    best(|| {
+        convolution.run(pool, &input, Layout::ByChannel, &mut output);
+        black_box(&mut output);
+    })
+}
+
 fn sound(isa: Isa, pool: &Pool, rows: usize, depth: usize, columns: usize) -> f64 {
     const STEP: usize = 64;
-    let weights = noise(depth * columns);
-    let matrix = Matrix::pack(isa, depth, columns, |k, n| weights[k * columns + n]);
+    let filters = Filters::new(isa, &noise(depth * columns), depth, STEP);
     let input = noise((rows - 1) * STEP + depth);
     let mut output = vec![0.0; rows * columns];
     best(|| {
-        matrix.multiply_windows(pool, &input, STEP, &mut output);
+        filters.run(pool, &input, &mut output);
         black_box(&mut output);
     })
 }

@@ -18,7 +18,7 @@ pub struct Activations {
     pub(crate) middle_sums: Vec<i32>,
     pub(crate) low_sums: Vec<i32>,
     pub(crate) rows: usize,
-    /// Bytes from one row to the next; rows of a convolution overlap.
+    /// Bytes from one row to the next.
     pub(crate) stride: usize,
     /// Bytes of a row that are multiplied, zeros up to a multiple of four among them.
     pub(crate) padded_depth: usize,
@@ -86,34 +86,6 @@ impl Activations {
             let (high, middle) = (&mut high[..depth], &mut middle[..depth]);
             quantize_wide(isa, row, inverse, high, middle, &mut low[..depth]);
         }
-        self.sum_rows(isa);
-    }
-
-    /// As [`Self::quantize_wide`] for a convolution over `values`, `[frames, channels]`: each
-    /// row is `kernel` frames, `step` frames after the one before it, without a copy.
-    ///
-    /// # Panics
-    /// When there are fewer frames than `kernel`, or `channels` is not a multiple of four.
-    pub fn quantize_windows(
-        &mut self,
-        isa: Isa,
-        values: &[f32],
-        channels: usize,
-        kernel: usize,
-        step: usize,
-    ) {
-        assert!(channels.is_multiple_of(4) && values.len().is_multiple_of(channels));
-        let frames = values.len() / channels;
-        assert!(kernel > 0 && step > 0 && frames >= kernel);
-        self.rows = (frames - kernel) / step + 1;
-        self.depth = kernel * channels;
-        self.padded_depth = self.depth;
-        self.stride = step * channels;
-        self.high.clear();
-        self.high.resize(values.len(), 0);
-        let inverse = self.widen(isa, values);
-        let (high, middle) = (&mut self.high, &mut self.middle);
-        quantize_wide(isa, values, inverse, high, middle, &mut self.low);
         self.sum_rows(isa);
     }
 

@@ -4,12 +4,15 @@
 //! The decoder's one query at a time meets keys in panels of [`PANEL`] frames,
 //! `[panel][dimension][frame]`, so that scores vectorise over frames, and values in rows padded
 //! to whole vectors, so that the weighted sum vectorises over dimensions. The encoder's many
-//! queries stand in such panels themselves, and everything vectorises over them. The scale `1 / sqrt(size)` is split evenly between queries and
-//! keys, as the exporter of the models does, which keeps the rounding the same.
+//! queries stand in such panels themselves, and everything vectorises over them.
+//!
+//! Roundings are those of ONNX Runtime, which scales the encoder's scores by `1 / sqrt(size)`
+//! but splits that scale evenly between the queries and keys of the decoder, and sums the
+//! products of one query four at a time.
 
-use crate::aligned::Aligned;
-use crate::isa::Isa;
-use crate::tiles::{PANEL, TILE_COLUMNS, float_tile};
+use crate::elementary::sin_cos;
+use crate::isa::{Isa, Rounding, vectorized};
+use crate::tiles::{PANEL, TILE_COLUMNS};
 use crate::{Pool, softmax};
 
 mod whole;
@@ -36,9 +39,14 @@ impl Heads {
         self.size.next_multiple_of(16)
     }
 
-    /// The square root of `1 / sqrt(size)`.
+    /// What scores are multiplied by.
+    fn scale(self) -> f32 {
+        1.0 / (self.size as f32).sqrt()
+    }
+
+    /// What queries and keys are multiplied by instead.
     fn half_scale(self) -> f32 {
-        (1.0 / (self.size as f32).sqrt()).sqrt()
+        self.scale().sqrt()
     }
 
     /// Length of the keys of `frames` frames in panels.
@@ -65,7 +73,7 @@ impl Rotary {
     fn turn(&self, head: &mut [f32], position: usize) {
         let (pairs, _) = head.as_chunks_mut::<2>();
         for (pair, &frequency) in pairs.iter_mut().zip(&self.frequencies) {
-            let (sine, cosine) = (frequency * position as f32).sin_cos();
+            let (sine, cosine) = sin_cos(frequency * position as f32);
             turn_pair(pair, sine, cosine);
         }
     }
@@ -76,7 +84,7 @@ impl Rotary {
             .flat_map(|position| {
                 self.frequencies
                     .iter()
-                    .map(move |&f| (f * position as f32).sin_cos())
+                    .map(move |&f| sin_cos(f * position as f32))
             })
             .collect()
     }
@@ -236,6 +244,62 @@ pub fn attend_next(
     }
 }
 
+#[inline(always)]
+fn row_times_panel_body<R: Rounding>(row: &[f32], panel: &[f32], width: usize, output: &mut [f32]) {
+    const COLUMNS: usize = 16;
+    let (fours, rest) = row.as_chunks::<4>();
+    for (block, output) in output.chunks_mut(COLUMNS).enumerate() {
+        let column = |depth: usize| {
+            let start = depth * width + block * COLUMNS;
+            panel[start..].first_chunk::<COLUMNS>()
+        };
+        let mut sums = [0.0_f32; COLUMNS];
+        for (index, &[a, b, c, d]) in fours.iter().enumerate() {
+            let depth = 4 * index;
+            let of = (
+                column(depth),
+                column(depth + 1),
+                column(depth + 2),
+                column(depth + 3),
+            );
+            if let (Some(of_a), Some(of_b), Some(of_c), Some(of_d)) = of {
+                for lane in 0..COLUMNS {
+                    let pair = a * of_a[lane] + b * of_b[lane];
+                    let four = pair + c * of_c[lane] + d * of_d[lane];
+                    sums[lane] += four;
+                }
+            }
+        }
+        let mut depth = 4 * fours.len();
+        let (pairs, last) = rest.as_chunks::<2>();
+        for &[a, b] in pairs {
+            if let (Some(of_a), Some(of_b)) = (column(depth), column(depth + 1)) {
+                for lane in 0..COLUMNS {
+                    sums[lane] += a * of_a[lane] + b * of_b[lane];
+                }
+            }
+            depth += 2;
+        }
+        for a in last {
+            if let Some(of_a) = column(depth) {
+                for lane in 0..COLUMNS {
+                    sums[lane] += a * of_a[lane];
+                }
+            }
+        }
+        let count = output.len();
+        output.copy_from_slice(&sums[..count]);
+    }
+}
+
+vectorized! {
+    /// The sums over depth of `row[depth] * panel[depth][c]`, `[depth, width]`, for the first
+    /// columns of a panel a multiple of sixteen wide. Four products are summed and then added
+    /// to those before them, each step rounded; a last pair and a last one likewise.
+    fn row_times_panel(row: &[f32], panel: &[f32], width: usize, output: &mut [f32])
+        = row_times_panel_body
+}
+
 /// One query over `frames` keys and values. `weights`: whole panels; on return its first
 /// `frames` are the probabilities.
 fn attend_one(
@@ -251,14 +315,11 @@ fn attend_one(
         .chunks_exact(PANEL * query.len())
         .zip(weights.chunks_exact_mut(PANEL))
     {
-        float_tile(isa, &[query], keys, PANEL, weights, PANEL);
+        row_times_panel(isa, query, keys, PANEL, weights);
     }
     let weights = &mut weights[..frames];
     softmax(isa, weights);
-    let padded = values.len() / frames;
-    let mut sums = Aligned([0.0; TILE_COLUMNS]);
-    float_tile(isa, &[weights], values, padded, &mut sums.0, TILE_COLUMNS);
-    output.copy_from_slice(&sums.0[..output.len()]);
+    row_times_panel(isa, weights, values, values.len() / frames, output);
 }
 
 /// Lays out what the decoder attends to in a segment: once a segment, not once a token.

@@ -126,14 +126,15 @@ pub(crate) fn prefetch(values: &[f32]) {
     }
 }
 
-/// How a product and a sum are rounded: the compiler may only fuse them where it is told to,
-/// and `f32::mul_add` without the instruction is a library call.
+/// A product and a sum with one rounding, by the instruction or without it: kernels give the
+/// same bits on every CPU. The compiler may only fuse where it is told to, and
+/// `f32::mul_add` without the instruction is a library call.
 pub(crate) trait Rounding {
-    /// `a * b + c`.
+    /// `a * b + c`, rounded once.
     fn multiply_add(a: f32, b: f32, c: f32) -> f32;
 }
 
-/// One rounding, for targets with the instruction.
+/// By the instruction.
 pub(crate) struct Fused;
 
 impl Rounding for Fused {
@@ -143,13 +144,30 @@ impl Rounding for Fused {
     }
 }
 
-/// Two roundings, for targets without.
-pub(crate) struct Separate;
+/// In f64, for targets without the instruction; the same bits, several times the work.
+pub(crate) struct Emulated;
 
-impl Rounding for Separate {
+impl Rounding for Emulated {
     #[inline(always)]
     fn multiply_add(a: f32, b: f32, c: f32) -> f32 {
-        a * b + c
+        // Exact: 48 bits of 53.
+        let (product, c) = (f64::from(a) * f64::from(b), f64::from(c));
+        let sum = product + c;
+        // What the sum lost (Knuth's two-sum), if it is finite.
+        let of_c = sum - product;
+        let lost = (product - (sum - of_c)) + (c - of_c);
+        // Rounded to odd (Boldo and Melquiond, 2008): an inexact sum is made the odd one of
+        // its two neighbours, so that the rounding to f32 below is the only one that counts.
+        let bits = sum.to_bits();
+        let is_inexact = lost != 0.0 && sum.is_finite();
+        let outwards = (lost > 0.0) == (sum > 0.0);
+        let odd = if outwards {
+            bits | 1
+        } else {
+            bits.wrapping_sub(1) | 1
+        };
+        let odd = if bits & 1 == 1 { bits } else { odd };
+        f64::from_bits(if is_inexact { odd } else { bits }) as f32
     }
 }
 
@@ -188,9 +206,45 @@ macro_rules! vectorized {
                 $crate::isa::Level::Neon | $crate::isa::Level::NeonDot => {
                     $body::<$crate::isa::Fused>($($argument),*)
                 }
-                $crate::isa::Level::Portable => $body::<$crate::isa::Separate>($($argument),*),
+                $crate::isa::Level::Portable => $body::<$crate::isa::Emulated>($($argument),*),
             }
         }
     };
 }
 pub(crate) use vectorized;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Numbers whose products and sums are near one another, so that roundings meet ties.
+    fn number() -> impl Strategy<Value = f32> {
+        prop_oneof![
+            any::<f32>(),
+            (-4096_i32..4096, -12_i32..12).prop_map(|(x, e)| x as f32 * (e as f32).exp2()),
+            -2.0_f32..2.0,
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn the_emulated_sum_of_a_product_is_rounded_once(
+            (a, b, c) in (number(), number(), number()),
+            near in -3_i32..4,
+        ) {
+            // Also a sum that nearly cancels the product.
+            let close = f32::from_bits((-(a * b)).to_bits().wrapping_add_signed(near));
+            for c in [c, close] {
+                let (expected, actual) = (a.mul_add(b, c), Emulated::multiply_add(a, b, c));
+                prop_assert!(
+                    expected.to_bits() == actual.to_bits() || expected.is_nan() && actual.is_nan(),
+                    "{a:e} * {b:e} + {c:e} is {expected:e}, not {actual:e}"
+                );
+            }
+        }
+    }
+}

@@ -16,7 +16,7 @@
 //! let pool = Pool::new(1)?;
 //! // One output column, `0.5 * (w - 128)` for w = [130, 126]: weights 1 and -1.
 //! let weights = [130_u8, 126];
-//! let columns = [Column { scale: 0.5, zero_point: 128, offset: 0.0 }];
+//! let columns = [Column { scale: 0.5, zero_point: 128 }];
 //! let matrix = QuantizedMatrix::pack(isa, 2, &columns, |k, _| weights[k]);
 //! let mut activations = Activations::default();
 //! activations.quantize(isa, &[3.0, 1.0], 2);
@@ -33,8 +33,9 @@
 mod activations;
 mod aligned;
 mod attention;
+mod convolution;
+mod elementary;
 mod isa;
-mod matrix;
 mod pool;
 mod product;
 mod quantized;
@@ -47,11 +48,11 @@ pub use activations::Activations;
 pub use attention::{
     CausalCache, CrossMemory, Heads, Rotary, attend_cross, attend_next, attend_whole,
 };
+pub use convolution::{Convolution, Filters, Layout};
 pub use isa::Isa;
-pub use matrix::{Activation, Matrix};
 pub use pool::Pool;
-pub use quantized::{Column, Epilogue, QuantizedMatrix};
+pub use quantized::{Activation, Column, Epilogue, QuantizedMatrix};
 pub use vector::{
-    add_assign, argmax, group_norm, layer_norm, log_sum_exp, minimum_maximum, softmax, swiglu,
-    tanh_in_place,
+    MeanOrder, add_assign, argmax, group_norm, layer_norm, log_sum_exp, minimum_maximum, softmax,
+    swiglu, tanh_in_place,
 };

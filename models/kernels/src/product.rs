@@ -2,11 +2,10 @@
 //! what turns a tile's integers into f32.
 
 use crate::aligned::Aligned;
+use crate::elementary::gelu;
 use crate::isa::{Rounding, vectorized};
-use crate::matrix::Activation;
-use crate::quantized::PanelColumns;
+use crate::quantized::{Activation, PanelColumns};
 use crate::tiles::{IntegerTile, PANEL, TILE_ROWS, integer_tile};
-use crate::vector::gelu;
 use crate::{Activations, Epilogue, QuantizedMatrix};
 
 /// Where the tasks of one product write.
@@ -152,8 +151,6 @@ struct Parameters {
     /// Of activations and weights together.
     scales: [f32; PANEL],
     bias: [f32; PANEL],
-    /// Of the activations.
-    scale: f32,
     activation: Activation,
 }
 
@@ -164,7 +161,6 @@ impl Parameters {
             scales: [0.0; PANEL],
             // The identity of addition: a positive zero would turn -0 into 0.
             bias: [-0.0; PANEL],
-            scale: 0.0,
             activation,
         }
     }
@@ -181,7 +177,6 @@ fn prepare_body<R: Rounding>(
     parameters: &mut Parameters,
 ) {
     let (scale, zero) = activations;
-    parameters.scale = scale;
     for column in 0..PANEL {
         let (sum, weight_zero) = (columns.sums[column], columns.zero_points[column]);
         parameters.corrections[column] = depth * zero * weight_zero - zero * sum;
@@ -308,7 +303,6 @@ fn finish_wide_body<R: Rounding>(
     for row in 0..rows {
         let [of_high, of_middle, of_low] = row_sums.map(|sums| sums[row]);
         let (high, middle, low) = (&tile[row], &tile[rows + row], &tile[2 * rows + row]);
-        let total = combined(of_high, of_middle, of_low) * parameters.scale;
         place.store::<R>(row, parameters, |column| {
             let zero = columns.zero_points[column];
             let sum = combined(
@@ -316,8 +310,7 @@ fn finish_wide_body<R: Rounding>(
                 middle[column] - zero * of_middle,
                 low[column] - zero * of_low,
             );
-            let product = sum * parameters.scales[column];
-            R::multiply_add(columns.offsets[column], total, product)
+            sum * parameters.scales[column]
         });
     }
 }

@@ -2,20 +2,27 @@
 
 use crate::aligned::AlignedBytes;
 use crate::isa::Isa;
-use crate::matrix::Activation;
 use crate::product::{Product, ROWS_OF_TASK, SharedOutput};
 use crate::tiles::{PANEL, TILE_ROWS, weights_are_signed};
 use crate::{Activations, Pool};
 
-/// What the bytes of one output column stand for: `scale * (byte - zero_point) + offset`.
+/// What the bytes of one output column stand for: `scale * (byte - zero_point)`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Column {
     /// What one step of a byte is worth.
     pub scale: f32,
     /// The byte that stands for zero.
     pub zero_point: u8,
-    /// Added to every weight of the column; only with wide activations.
-    pub offset: f32,
+}
+
+/// What a product goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub enum Activation {
+    /// Nothing.
+    #[default]
+    None,
+    /// The exact Gaussian error linear unit.
+    Gelu,
 }
 
 /// What is done to a product before it is stored: `activation(product + bias) + residual`.
@@ -39,7 +46,6 @@ pub struct QuantizedMatrix {
     pub(crate) packed: AlignedBytes,
     /// One for each panel.
     pub(crate) parameters: Vec<PanelColumns>,
-    has_offsets: bool,
 }
 
 /// What the bytes of one panel stand for, on cache lines of its own; zeros past the last
@@ -52,7 +58,6 @@ pub(crate) struct PanelColumns {
     /// As they are stored.
     pub(crate) zero_points: [i32; PANEL],
     pub(crate) scales: [f32; PANEL],
-    pub(crate) offsets: [f32; PANEL],
 }
 
 impl PanelColumns {
@@ -61,12 +66,10 @@ impl PanelColumns {
             sums: [0; PANEL],
             zero_points: [0; PANEL],
             scales: [0.0; PANEL],
-            offsets: [0.0; PANEL],
         };
         for (index, column) in columns.iter().enumerate() {
             parameters.zero_points[index] = stored(column.zero_point ^ flip, flip);
             parameters.scales[index] = column.scale;
-            parameters.offsets[index] = column.offset;
         }
         parameters
     }
@@ -129,7 +132,6 @@ impl QuantizedMatrix {
             panel_bytes,
             packed,
             parameters,
-            has_offsets: columns.iter().any(|column| column.offset != 0.0),
         }
     }
 
@@ -165,8 +167,7 @@ impl QuantizedMatrix {
         for (k, out) in output.iter_mut().enumerate() {
             let byte = panel[(k / 4 * PANEL + column % PANEL) * 4 + k % 4];
             let steps = stored(byte, flip) - parameters.zero_points[column % PANEL];
-            *out = steps as f32 * parameters.scales[column % PANEL]
-                + parameters.offsets[column % PANEL];
+            *out = steps as f32 * parameters.scales[column % PANEL];
         }
     }
 
@@ -174,7 +175,7 @@ impl QuantizedMatrix {
     /// `[rows, columns]`.
     ///
     /// # Panics
-    /// When the shapes do not fit, or columns with an offset meet activations of one byte.
+    /// When the shapes do not fit.
     pub fn multiply(
         &self,
         pool: &Pool,
@@ -191,7 +192,6 @@ impl QuantizedMatrix {
                 .residual
                 .is_none_or(|residual| residual.len() == output.len())
         );
-        assert!(!self.has_offsets || !activations.low.is_empty());
         let panels = self.columns.div_ceil(PANEL);
         let product = Product {
             matrix: self,

@@ -1,112 +1,38 @@
 //! Rows of f32: norms, activations, softmax, and the quantization of activations.
 //!
 //! Bodies are plain loops that the compiler vectorises for each set of instructions
-//! (`vectorized!`). Sums run over sixteen lanes, so that they vectorise too, and are as
-//! accurate as pairwise sums at the lengths in use.
+//! (`vectorized!`). Sums run over lanes, so that they vectorise too. How many, and how they are
+//! joined, is part of a function's definition: the same as in ONNX Runtime's kernels, so that
+//! what a model quantizes afterwards is the same to the bit.
 
+use crate::elementary::{ROUNDER, exp, silu, tanh};
 use crate::isa::{Rounding, vectorized};
 
-/// Lanes that sums and extremes are kept in.
+/// Lanes that extremes and the sums of softmax are kept in.
 const LANES: usize = 16;
 
-/// Adding 1.5 * 2^23 to a number of up to 22 bits rounds it to the nearest integer, ties to
-/// even, and leaves that integer in the low bits of the sum. A cast would not do: it checks
-/// each lane for what does not fit, one lane at a time.
-const ROUNDER: f32 = 12_582_912.0;
+/// Lanes that the sums of norms are kept in.
+const NORM_LANES: usize = 8;
 
-/// e^x within two units in the last place for -87 <= x <= 88, clamped outside: Cody-Waite
-/// reduction and the degree-5 polynomial of Cephes' `expf`.
+/// Sums over a row: `add(sum, x)` in lanes, which are joined by halves, then one by one what
+/// fills no lanes.
 #[inline(always)]
-pub(crate) fn exp<R: Rounding>(x: f32) -> f32 {
-    const LOG2_E: f32 = std::f32::consts::LOG2_E;
-    // ln 2 in two parts, the first exact in few bits, so that n * LN2_HIGH is exact.
-    const LN2_HIGH: f32 = 0.693_359_4;
-    const LN2_LOW: f32 = -2.121_944_4e-4;
-    let x = x.clamp(-87.336_54, 88.376_26);
-    let rounded = R::multiply_add(x, LOG2_E, ROUNDER);
-    let n = rounded - ROUNDER;
-    let r = R::multiply_add(n, -LN2_HIGH, x);
-    let r = R::multiply_add(n, -LN2_LOW, r);
-    let p = R::multiply_add(1.987_569_1e-4, r, 1.398_2e-3);
-    let p = R::multiply_add(p, r, 8.333_452e-3);
-    let p = R::multiply_add(p, r, 4.166_579_6e-2);
-    let p = R::multiply_add(p, r, 1.666_666_5e-1);
-    let p = R::multiply_add(p, r, 0.5);
-    let p = R::multiply_add(p * r, r, r) + 1.0;
-    // 2^n by its exponent bits; n is within -126..=127 after the clamp, and the shift drops
-    // all of the rounder's own bits.
-    p * f32::from_bits((rounded.to_bits() << 23).wrapping_add(127 << 23))
-}
-
-/// The error function within two units in the last place: N. Juffa's minimax polynomials, one
-/// in x near zero, one for the exponent of the complement further out.
-#[inline(always)]
-fn erf<R: Rounding>(x: f32) -> f32 {
-    let t = x.abs();
-    let s = x * x;
-    let far = R::multiply_add(-1.728_534_7e-5, t, 3.831_972e-4);
-    let low = R::multiply_add(-3.883_964_4e-3, t, 2.425_462_2e-2);
-    let far = R::multiply_add(far, s, low);
-    let far = R::multiply_add(far, t, -1.067_778_8e-1);
-    let far = R::multiply_add(far, t, -6.348_468_7e-1);
-    let far = R::multiply_add(far, t, -1.287_175_1e-1);
-    let far = R::multiply_add(far, t, -t);
-    let far = (1.0 - exp::<R>(far)).copysign(x);
-    let near = R::multiply_add(-5.967_617e-4, s, 4.991_194_2e-3);
-    let near = R::multiply_add(near, s, -2.676_813_5e-2);
-    let near = R::multiply_add(near, s, 1.128_199_2e-1);
-    let near = R::multiply_add(near, s, -3.761_253_4e-1);
-    let near = R::multiply_add(near, s, 1.283_791_7e-1);
-    let near = R::multiply_add(near, x, x);
-    if t > 0.927_734_4 { far } else { near }
-}
-
-/// x * Phi(x), the exact form of GELU (Hendrycks and Gimpel, 2016).
-#[inline(always)]
-pub(crate) fn gelu<R: Rounding>(x: f32) -> f32 {
-    0.5 * (x * (1.0 + erf::<R>(x * std::f32::consts::FRAC_1_SQRT_2)))
-}
-
-/// x * sigmoid(x).
-#[inline(always)]
-fn silu<R: Rounding>(x: f32) -> f32 {
-    x / (1.0 + exp::<R>(-x))
-}
-
-/// Hyperbolic tangent: Cephes' polynomial near zero, where the other form would lose digits.
-#[inline(always)]
-fn tanh<R: Rounding>(x: f32) -> f32 {
-    let t = x.abs();
-    let s = x * x;
-    let near = R::multiply_add(-5.704_989e-3, s, 2.063_909e-2);
-    let near = R::multiply_add(near, s, -5.373_971_6e-2);
-    let near = R::multiply_add(near, s, 1.333_144_2e-1);
-    let near = R::multiply_add(near, s, -3.333_328e-1);
-    let near = R::multiply_add(near * s, x, x);
-    let far = (1.0 - 2.0 / (exp::<R>(2.0 * t) + 1.0)).copysign(x);
-    if t > 0.625 { far } else { near }
-}
-
-/// Sums `term(x)` over a row.
-#[inline(always)]
-fn sum(row: &[f32], term: impl Fn(f32) -> f32) -> f32 {
-    let mut lanes = [0.0_f32; LANES];
-    let (chunks, rest) = row.as_chunks::<LANES>();
+fn sum<const N: usize>(row: &[f32], add: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut lanes = [0.0_f32; N];
+    let (chunks, rest) = row.as_chunks::<N>();
     for chunk in chunks {
         for (lane, &x) in lanes.iter_mut().zip(chunk) {
-            *lane += term(x);
+            *lane = add(*lane, x);
         }
     }
-    for (lane, &x) in lanes.iter_mut().zip(rest) {
-        *lane += term(x);
-    }
-    fold(lanes, |a, b| a + b)
+    let joined = fold(lanes, |a, b| a + b);
+    rest.iter().fold(joined, |sum, &x| add(sum, x))
 }
 
-/// Joins the lanes by halves: four steps that wait for one another, not sixteen.
+/// Joins the lanes by halves: few steps that wait for one another.
 #[inline(always)]
-fn fold(mut lanes: [f32; LANES], join: impl Fn(f32, f32) -> f32) -> f32 {
-    let mut half = LANES / 2;
+fn fold<const N: usize>(mut lanes: [f32; N], join: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut half = N / 2;
     while half > 0 {
         for lane in 0..half {
             lanes[lane] = join(lanes[lane], lanes[lane + half]);
@@ -114,6 +40,14 @@ fn fold(mut lanes: [f32; LANES], join: impl Fn(f32, f32) -> f32) -> f32 {
         half /= 2;
     }
     lanes[0]
+}
+
+/// Joins the sixteen lanes of softmax, `lanes(i)`: halves once, then neighbours.
+#[inline(always)]
+pub(crate) fn join_lanes(lanes: impl Fn(usize) -> f32) -> f32 {
+    let half = |lane: usize| lanes(lane + 8) + lanes(lane);
+    let four = |lane: usize| (half(lane) + half(lane + 1)) + (half(lane + 2) + half(lane + 3));
+    four(0) + four(4)
 }
 
 #[inline(always)]
@@ -156,18 +90,64 @@ vectorized! {
     pub fn minimum_maximum(values: &[f32]) -> (f32, f32) = extremes_body
 }
 
+/// The order in which [`layer_norm`] sums a row for its mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub enum MeanOrder {
+    /// In eight lanes.
+    #[default]
+    Lanes,
+    /// One after the other: what comes of a sum over channels where frames lie side by side, as
+    /// convolutions leave them.
+    Sequential,
+}
+
+/// Rows whose sequential sums run side by side, so that none waits for its own.
+const ROWS_ABREAST: usize = 8;
+
+/// `input` less the mean of each row, into `output`.
 #[inline(always)]
-fn layer_norm_body<R: Rounding>(input: &[f32], weight: &[f32], epsilon: f32, output: &mut [f32]) {
+fn centre(input: &[f32], width: usize, order: MeanOrder, output: &mut [f32]) {
+    let block = match order {
+        MeanOrder::Lanes => width,
+        MeanOrder::Sequential => ROWS_ABREAST * width,
+    };
+    for (rows, out) in input.chunks(block).zip(output.chunks_mut(block)) {
+        let mut means = [0.0; ROWS_ABREAST];
+        match order {
+            MeanOrder::Lanes => means[0] = sum::<NORM_LANES>(rows, |sum, x| sum + x),
+            MeanOrder::Sequential => {
+                for column in 0..width {
+                    for (mean, row) in means.iter_mut().zip(rows.chunks_exact(width)) {
+                        *mean += row[column];
+                    }
+                }
+            }
+        }
+        let rows = rows.chunks_exact(width).zip(out.chunks_exact_mut(width));
+        for (total, (row, out)) in means.iter().zip(rows) {
+            let mean = total / width as f32;
+            for (out, x) in out.iter_mut().zip(row) {
+                *out = x - mean;
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn layer_norm_body<R: Rounding>(
+    input: &[f32],
+    weight: &[f32],
+    epsilon: f32,
+    order: MeanOrder,
+    output: &mut [f32],
+) {
     let width = weight.len();
-    for (row, out) in input
-        .chunks_exact(width)
-        .zip(output.chunks_exact_mut(width))
-    {
-        let mean = sum(row, |x| x) / width as f32;
-        let variance = sum(row, |x| (x - mean) * (x - mean)) / width as f32;
-        let deviation = (variance + epsilon).sqrt();
-        for ((out, &x), &w) in out.iter_mut().zip(row).zip(weight) {
-            *out = (x - mean) / deviation * w;
+    centre(input, width, order, output);
+    for row in output.chunks_exact_mut(width) {
+        let squares = sum::<NORM_LANES>(row, |sum, x| R::multiply_add(x, x, sum));
+        let inverse = 1.0 / (squares / width as f32 + epsilon).sqrt();
+        for (x, &w) in row.iter_mut().zip(weight) {
+            *x = *x * inverse * w;
         }
     }
 }
@@ -175,35 +155,34 @@ fn layer_norm_body<R: Rounding>(input: &[f32], weight: &[f32], epsilon: f32, out
 vectorized! {
     /// Layer normalisation (Ba, Kiros and Hinton, 2016) without a bias, over rows as wide as
     /// `weight`. `input` and `output`: `[rows, width]`.
-    pub fn layer_norm(input: &[f32], weight: &[f32], epsilon: f32, output: &mut [f32])
-        = layer_norm_body
+    pub fn layer_norm(
+        input: &[f32],
+        weight: &[f32],
+        epsilon: f32,
+        order: MeanOrder,
+        output: &mut [f32],
+    ) = layer_norm_body
 }
 
 #[inline(always)]
 fn group_norm_body<R: Rounding>(values: &mut [f32], weight: &[f32], bias: &[f32], epsilon: f32) {
-    // Summed row by row in f64: there may be a million values, and one f32 lane would drift.
-    let width = weight.len();
-    let count = values.len() as f64;
-    let total: f64 = values
-        .chunks_exact(width)
-        .map(|row| f64::from(sum(row, |x| x)))
-        .sum();
-    let mean = (total / count) as f32;
-    let squares: f64 = values
-        .chunks_exact(width)
-        .map(|row| f64::from(sum(row, |x| (x - mean) * (x - mean))))
-        .sum();
-    let inverse = 1.0 / ((squares / count) as f32 + epsilon).sqrt();
-    for row in values.chunks_exact_mut(width) {
-        for ((x, &w), &b) in row.iter_mut().zip(weight).zip(bias) {
-            *x = R::multiply_add((*x - mean) * inverse, w, b);
+    let count = values.len() as f32;
+    let mean = sum::<NORM_LANES>(values, |sum, x| sum + x) / count;
+    let squares = sum::<NORM_LANES>(values, |sum, x| sum + (x - mean) * (x - mean));
+    let inverse = 1.0 / (squares / count + epsilon).sqrt();
+    let shift = 0.0 - mean * inverse;
+    let frames = values.len() / weight.len();
+    let channels = values.chunks_exact_mut(frames.max(1));
+    for ((channel, &w), &b) in channels.zip(weight).zip(bias) {
+        for x in channel {
+            *x = (*x * inverse + shift) * w + b;
         }
     }
 }
 
 vectorized! {
     /// Group normalisation (Wu and He, 2018) with one group, in place. `values`:
-    /// `[frames, channels]`; `weight` and `bias`: `[channels]`.
+    /// `[channels, frames]`; `weight` and `bias`: `[channels]`.
     pub fn group_norm(values: &mut [f32], weight: &[f32], bias: &[f32], epsilon: f32)
         = group_norm_body
 }
@@ -249,7 +228,7 @@ fn softmax_body<R: Rounding>(row: &mut [f32]) {
         *x = exp::<R>(*x - greatest);
         *lane += *x;
     }
-    let inverse = 1.0 / fold(lanes, |a, b| a + b);
+    let inverse = 1.0 / join_lanes(|lane| lanes[lane]);
     for x in row.iter_mut() {
         *x *= inverse;
     }
@@ -263,7 +242,7 @@ vectorized! {
 #[inline(always)]
 fn log_sum_exp_body<R: Rounding>(row: &[f32]) -> f32 {
     let (_, greatest) = extremes(row);
-    greatest + sum(row, |x| exp::<R>(x - greatest)).ln()
+    greatest + sum::<LANES>(row, |sum, x| sum + exp::<R>(x - greatest)).ln()
 }
 
 vectorized! {

@@ -94,8 +94,6 @@ proptest! {
             prop_assert_eq!(activations.rows(), values.len() / 4);
             activations.quantize_wide(isa, &values, 4);
             prop_assert_eq!(activations.rows(), values.len() / 4);
-            activations.quantize_windows(isa, &values, 4, 1, 1);
-            prop_assert_eq!(activations.rows(), values.len() / 4);
         }
     }
 
@@ -122,37 +120,6 @@ proptest! {
             prop_assert_eq!(activations.high_sums[0], high);
             prop_assert_eq!(activations.middle_sums[0], middle);
             prop_assert_eq!(activations.low_sums[0], low);
-        }
-    }
-
-    #[test]
-    fn windows_are_the_rows_of_an_explicit_copy(
-        (kernel, step, rows, groups) in (1_usize..6)
-            .prop_flat_map(|kernel| (Just(kernel), 1..=kernel, 1_usize..20, 1_usize..5)),
-        seed in any::<u64>(),
-    ) {
-        let channels = 4 * groups;
-        let frames = (rows - 1) * step + kernel;
-        let values = crate::sample::floats(seed, frames * channels);
-        let copied: Vec<f32> = (0..rows)
-            .flat_map(|row| &values[row * step * channels..][..kernel * channels])
-            .copied()
-            .collect();
-        for isa in Isa::available() {
-            let (mut windows, mut copy) = (Activations::default(), Activations::default());
-            windows.quantize_windows(isa, &values, channels, kernel, step);
-            copy.quantize_wide(isa, &copied, kernel * channels);
-            prop_assert_eq!(windows.rows(), copy.rows());
-            prop_assert_eq!(windows.scale, copy.scale);
-            prop_assert_eq!(&windows.high_sums, &copy.high_sums);
-            prop_assert_eq!(&windows.middle_sums, &copy.middle_sums);
-            prop_assert_eq!(&windows.low_sums, &copy.low_sums);
-            for row in 0..rows {
-                let of = |it: &Activations| {
-                    [&it.high, &it.middle, &it.low].map(|plane| it.row(plane, row).to_vec())
-                };
-                prop_assert_eq!(of(&windows), of(&copy));
-            }
         }
     }
 }

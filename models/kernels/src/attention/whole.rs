@@ -4,11 +4,14 @@
 //! `[key][query]`: the two products, and the softmax between them, then all vectorise over the
 //! queries of a panel, and none of them pads the dimensions of a head.
 
+use std::ops::Range;
+
 use super::{Heads, store_key, turn_pair};
 use crate::aligned::{Aligned, AlignedFloats};
+use crate::elementary::exp;
 use crate::isa::{Isa, Rounding, prefetch, vectorized};
-use crate::tiles::{PANEL, TILE_COLUMNS, TILE_ROWS, float_tile};
-use crate::vector::exp;
+use crate::tiles::{PANEL, TILE_COLUMNS, TILE_ROWS, depth_of_block, float_tile};
+use crate::vector::join_lanes;
 
 /// One head of a whole segment, laid out for the tiles.
 pub(super) struct WholeHead {
@@ -16,9 +19,11 @@ pub(super) struct WholeHead {
     frames: usize,
     /// The head's first column in the output.
     pub(super) column: usize,
-    /// `[panel][dimension][frame]`, scaled.
+    /// What scores are multiplied by.
+    scale: f32,
+    /// `[panel][dimension][frame]`.
     queries: AlignedFloats,
-    /// `[frame][dimension]`, scaled.
+    /// `[frame][dimension]`.
     keys: AlignedFloats,
     /// `[dimension][frame]`.
     values: AlignedFloats,
@@ -52,6 +57,7 @@ impl WholeHead {
             size,
             frames,
             column: head * size,
+            scale: heads.scale(),
             queries,
             keys,
             values,
@@ -61,22 +67,22 @@ impl WholeHead {
     /// Calls `write` with each frame and what it is given.
     pub(super) fn attend(&self, isa: Isa, write: impl Fn(usize, &[f32])) {
         let (size, frames) = (self.size, self.frames);
-        // Scores, then what softmax makes of them before the division: `[key][query]`.
+        // Scores, then what softmax makes of them: `[key][query]`.
         let mut scores = AlignedFloats::zeroed(frames * PANEL);
         let scores = scores.as_mut_slice();
         let mut sums = Aligned([0.0; TILE_COLUMNS * PANEL]);
-        let mut inverses = [0.0; PANEL];
         let mut output = [0.0; TILE_COLUMNS];
+        let block = depth_of_block(size, frames);
         let panels = self.queries.as_slice().chunks_exact(PANEL * size);
         for (panel, queries) in panels.enumerate() {
-            rows_times_panel(isa, self.keys.as_slice(), size, queries, scores);
-            exponentiate(isa, scores, &mut inverses);
-            rows_times_panel(isa, self.values.as_slice(), frames, scores, &mut sums.0);
+            keys_times_panel(isa, self.keys.as_slice(), size, queries, scores);
+            softmax_columns(isa, scores, self.scale);
+            values_times_panel(isa, self.values.as_slice(), block, scores, &mut sums.0);
             let first = panel * PANEL;
-            for (query, inverse) in inverses.iter().enumerate().take(frames - first) {
+            for query in 0..PANEL.min(frames - first) {
                 let sums = sums.0.chunks_exact(PANEL);
                 for (out, sums) in output.iter_mut().zip(sums).take(size) {
-                    *out = sums[query] * inverse;
+                    *out = sums[query];
                 }
                 write(first + query, &output[..size]);
             }
@@ -97,7 +103,7 @@ fn lay_out_body<R: Rounding>(
     keys: &mut [f32],
     values: &mut [f32],
 ) {
-    let (size, width, scale) = (heads.size, heads.width(), heads.half_scale());
+    let (size, width) = (heads.size, heads.width());
     let frames = rows.len() / (3 * width);
     let pairs = turns.len() / frames.max(1);
     let mut query = [0.0; TILE_COLUMNS];
@@ -111,9 +117,9 @@ fn lay_out_body<R: Rounding>(
         }
         let [own_query, own_key, own_value] = parts.map(|start| &row[start..start + size]);
         let turns = &turns[frame * pairs..][..pairs];
-        turn_and_scale(own_query, turns, scale, query);
+        turn(own_query, turns, query);
         store_key(queries, size, frame, query);
-        turn_and_scale(own_key, turns, scale, &mut keys[frame * size..][..size]);
+        turn(own_key, turns, &mut keys[frame * size..][..size]);
         for (all, x) in values.chunks_exact_mut(frames).zip(own_value) {
             all[frame] = *x;
         }
@@ -132,41 +138,74 @@ vectorized! {
     ) = lay_out_body
 }
 
-/// The first pairs of `input` turned, all of it scaled.
+/// `input` with its first pairs turned.
 #[inline(always)]
-fn turn_and_scale(input: &[f32], turns: &[(f32, f32)], scale: f32, output: &mut [f32]) {
+fn turn(input: &[f32], turns: &[(f32, f32)], output: &mut [f32]) {
     let (turned, rest) = input.split_at(2 * turns.len());
     let (turned_output, rest_output) = output.split_at_mut(2 * turns.len());
     let pairs = turned.as_chunks::<2>().0.iter().zip(turns);
     for (out, (pair, &(sine, cosine))) in turned_output.as_chunks_mut::<2>().0.iter_mut().zip(pairs)
     {
-        let mut pair = *pair;
-        turn_pair(&mut pair, sine, cosine);
-        *out = pair.map(|x| x * scale);
+        *out = *pair;
+        turn_pair(out, sine, cosine);
     }
-    for (out, x) in rest_output.iter_mut().zip(rest) {
-        *out = x * scale;
+    rest_output.copy_from_slice(rest);
+}
+
+/// Rows of tiles of about one size that `count` rows are taken in.
+fn tile_height(count: usize) -> usize {
+    count.div_ceil(count.div_ceil(TILE_ROWS).max(1)).max(1)
+}
+
+/// The given part of each of the rows, `depth` long, of a tile.
+fn tile_rows(rows: &[f32], depth: usize, part: Range<usize>) -> [&[f32]; TILE_ROWS] {
+    let mut slices: [&[f32]; TILE_ROWS] = [&[]; TILE_ROWS];
+    for (slice, row) in slices.iter_mut().zip(rows.chunks_exact(depth)) {
+        *slice = &row[part.clone()];
     }
+    slices
 }
 
 /// `output[r][c]` = the sum over depth of `rows[r][depth] * panel[depth][c]`, for any number of
-/// rows `depth` long, in tiles of about one size.
-fn rows_times_panel(isa: Isa, rows: &[f32], depth: usize, panel: &[f32], output: &mut [f32]) {
-    let count = rows.len() / depth;
-    let height = count.div_ceil(count.div_ceil(TILE_ROWS).max(1)).max(1);
+/// rows `depth` long.
+fn keys_times_panel(isa: Isa, rows: &[f32], depth: usize, panel: &[f32], output: &mut [f32]) {
+    let height = tile_height(rows.len() / depth);
     let tiles = rows.chunks(height * depth);
     for (rows, output) in tiles.zip(output.chunks_mut(height * PANEL)) {
-        let mut inputs: [&[f32]; TILE_ROWS] = [&[]; TILE_ROWS];
-        for (input, row) in inputs.iter_mut().zip(rows.chunks_exact(depth)) {
-            *input = row;
-        }
-        let inputs = &inputs[..rows.len() / depth];
-        float_tile(isa, inputs, panel, PANEL, output, PANEL);
+        let inputs = &tile_rows(rows, depth, 0..depth)[..rows.len() / depth];
+        float_tile(isa, inputs, panel, PANEL, output, PANEL, false);
     }
 }
 
+/// As [`keys_times_panel`], `block` depths at a time: the sum of each block is added to those
+/// before it.
+fn values_times_panel(isa: Isa, rows: &[f32], block: usize, panel: &[f32], output: &mut [f32]) {
+    let depth = panel.len() / PANEL;
+    let height = tile_height(rows.len() / depth);
+    let tiles = rows.chunks(height * depth);
+    for (rows, output) in tiles.zip(output.chunks_mut(height * PANEL)) {
+        let count = rows.len() / depth;
+        for (index, panel) in panel.chunks(block * PANEL).enumerate() {
+            let start = index * block;
+            let inputs = tile_rows(rows, depth, start..start + panel.len() / PANEL);
+            float_tile(
+                isa,
+                &inputs[..count],
+                panel,
+                PANEL,
+                output,
+                PANEL,
+                start > 0,
+            );
+        }
+    }
+}
+
+/// Lanes of keys that sums run in.
+const LANES: usize = 16;
+
 #[inline(always)]
-fn exponentiate_body<R: Rounding>(scores: &mut [f32], inverses: &mut [f32; PANEL]) {
+fn softmax_columns_body<R: Rounding>(scores: &mut [f32], scale: f32) {
     let (rows, _) = scores.as_chunks_mut::<PANEL>();
     let mut greatest = [f32::NEG_INFINITY; PANEL];
     for row in rows.iter() {
@@ -174,20 +213,29 @@ fn exponentiate_body<R: Rounding>(scores: &mut [f32], inverses: &mut [f32; PANEL
             *greatest = if x > *greatest { x } else { *greatest };
         }
     }
-    let mut totals = [0.0; PANEL];
-    for row in rows {
-        for ((x, greatest), total) in row.iter_mut().zip(&greatest).zip(&mut totals) {
-            *x = exp::<R>(*x - greatest);
-            *total += *x;
+    // The scale is positive, so that the greatest stays the greatest.
+    let greatest = greatest.map(|x| x * scale);
+    let mut totals = [[0.0; PANEL]; LANES];
+    for rows in rows.chunks_mut(LANES) {
+        for (row, totals) in rows.iter_mut().zip(&mut totals) {
+            for ((x, greatest), total) in row.iter_mut().zip(&greatest).zip(totals) {
+                *x = exp::<R>(*x * scale - greatest);
+                *total += *x;
+            }
         }
     }
-    for (inverse, total) in inverses.iter_mut().zip(totals) {
-        *inverse = 1.0 / total;
+    let mut inverses = [0.0; PANEL];
+    for (query, inverse) in inverses.iter_mut().enumerate() {
+        *inverse = 1.0 / join_lanes(|lane| totals[lane][query]);
+    }
+    for row in rows {
+        for (x, inverse) in row.iter_mut().zip(&inverses) {
+            *x *= inverse;
+        }
     }
 }
 
 vectorized! {
-    /// Softmax of each column of `scores`, `[key][query]`, all but the division: by what it is
-    /// left to multiply, `inverses` says.
-    fn exponentiate(scores: &mut [f32], inverses: &mut [f32; PANEL]) = exponentiate_body
+    /// Softmax of each column of `scores`, `[key][query]`, times `scale`.
+    fn softmax_columns(scores: &mut [f32], scale: f32) = softmax_columns_body
 }

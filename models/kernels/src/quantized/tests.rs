@@ -43,7 +43,7 @@ struct Operands {
 }
 
 impl Case {
-    fn operands(&self, offsets: bool) -> Operands {
+    fn operands(&self) -> Operands {
         let zero_points = sample::bytes(self.seed ^ 1, self.columns);
         let numbers = sample::floats(self.seed ^ 2, 2 * self.columns);
         let columns = zero_points
@@ -52,7 +52,6 @@ impl Case {
             .map(|(&zero_point, numbers)| Column {
                 scale: 0.02 + 0.01 * numbers[0],
                 zero_point,
-                offset: if offsets { numbers[1] } else { 0.0 },
             })
             .collect();
         Operands {
@@ -99,12 +98,11 @@ impl Case {
             let (mut product, mut magnitude, mut weights) = (0.0, 0.0, 0.0);
             for k in 0..self.depth {
                 let byte = operands.bytes[k * self.columns + n];
-                let weight = f64::from(column.scale)
-                    * (f64::from(byte) - f64::from(column.zero_point))
-                    + f64::from(column.offset);
+                let weight =
+                    f64::from(column.scale) * (f64::from(byte) - f64::from(column.zero_point));
                 product += weight * value(row, k);
                 magnitude += (weight * value(row, k)).abs();
-                weights += weight.abs() + f64::from(column.offset.abs());
+                weights += weight.abs();
             }
             let bias = if self.bias {
                 f64::from(operands.bias[n])
@@ -143,7 +141,7 @@ proptest! {
 
     #[test]
     fn products_of_bytes_equal_those_of_what_the_bytes_stand_for(case in cases()) {
-        let operands = case.operands(false);
+        let operands = case.operands();
         for isa in Isa::available() {
             let mut activations = Activations::default();
             activations.quantize(isa, &operands.values, case.depth);
@@ -159,7 +157,7 @@ proptest! {
 
     #[test]
     fn products_of_sixteen_bits_are_as_good_as_those_of_the_values(case in cases()) {
-        let operands = case.operands(true);
+        let operands = case.operands();
         let greatest = operands.values.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
         for isa in Isa::available() {
             let mut activations = Activations::default();
@@ -174,7 +172,7 @@ proptest! {
 
     #[test]
     fn every_number_of_threads_gives_the_same_product(case in cases(), wide in any::<bool>()) {
-        let operands = case.operands(wide);
+        let operands = case.operands();
         let isa = Isa::detect();
         let mut activations = Activations::default();
         if wide {
@@ -192,7 +190,7 @@ proptest! {
 
     #[test]
     fn a_dequantized_column_is_what_its_bytes_stand_for(case in cases()) {
-        let operands = case.operands(true);
+        let operands = case.operands();
         for isa in Isa::available() {
             let matrix = QuantizedMatrix::pack(isa, case.depth, &operands.columns, |k, n| {
                 operands.bytes[k * case.columns + n]
@@ -203,7 +201,7 @@ proptest! {
                 for (k, &actual) in output.iter().enumerate() {
                     let byte = operands.bytes[k * case.columns + n];
                     let steps = f32::from(byte) - f32::from(column.zero_point);
-                    prop_assert_eq!(actual, steps * column.scale + column.offset);
+                    prop_assert_eq!(actual, steps * column.scale);
                 }
             }
         }
@@ -222,7 +220,7 @@ fn products_hold_where_rows_are_shared_in_tasks_of_their_own() {
         residual: true,
         seed: 11,
     };
-    let operands = case.operands(false);
+    let operands = case.operands();
     for isa in Isa::available() {
         let mut activations = Activations::default();
         activations.quantize(isa, &operands.values, case.depth);
@@ -254,7 +252,7 @@ fn products_are_the_same_on_every_cpu() {
         residual: true,
         seed: 2026,
     };
-    let operands = case.operands(false);
+    let operands = case.operands();
     for isa in Isa::available() {
         let mut activations = Activations::default();
         activations.quantize(isa, &operands.values, case.depth);
@@ -269,19 +267,4 @@ fn products_are_the_same_on_every_cpu() {
             isa.name()
         );
     }
-}
-
-#[test]
-#[should_panic(expected = "has_offsets")]
-fn columns_with_an_offset_refuse_activations_of_one_byte() {
-    let column = Column {
-        scale: 1.0,
-        zero_point: 0,
-        offset: 1.0,
-    };
-    let matrix = QuantizedMatrix::pack(Isa::portable(), 1, &[column], |_, _| 1);
-    let mut activations = Activations::default();
-    activations.quantize(Isa::portable(), &[1.0], 1);
-    let pool = Pool::new(1).unwrap();
-    matrix.multiply(&pool, &activations, &Epilogue::default(), &mut [0.0]);
 }

@@ -178,21 +178,27 @@ pub(super) unsafe fn float_tile(
     width: usize,
     output: &mut [f32],
     stride: usize,
+    adds: bool,
 ) {
     let output = output.as_mut_ptr();
     for (block, rows) in rows.chunks(FLOAT_BLOCK).enumerate() {
         // Wrapping only on paper: every block has a row in the output.
         let output = output.wrapping_add(block * FLOAT_BLOCK * stride);
         for first in (0..width).step_by(16) {
+            macro_rules! block {
+                ($rows:tt) => {
+                    float_block::<$rows>(rows, depths, panel, (width, first), output, stride, adds)
+                };
+            }
             // SAFETY: the depth by the caller's word; rows and columns are counted here.
             unsafe {
                 match rows.len() {
-                    1 => float_block::<1>(rows, panel, (width, first), output, stride),
-                    2 => float_block::<2>(rows, panel, (width, first), output, stride),
-                    3 => float_block::<3>(rows, panel, (width, first), output, stride),
-                    4 => float_block::<4>(rows, panel, (width, first), output, stride),
-                    5 => float_block::<5>(rows, panel, (width, first), output, stride),
-                    _ => float_block::<FLOAT_BLOCK>(rows, panel, (width, first), output, stride),
+                    1 => block!(1),
+                    2 => block!(2),
+                    3 => block!(3),
+                    4 => block!(4),
+                    5 => block!(5),
+                    _ => block!(FLOAT_BLOCK),
                 }
             }
         }
@@ -212,6 +218,7 @@ unsafe fn float_block<const R: usize>(
     (width, first): (usize, usize),
     output: *mut f32,
     stride: usize,
+    adds: bool,
 ) {
     let depth = panel.len() / width;
     let rows: [*const f32; R] = std::array::from_fn(|row| rows[row].as_ptr());
@@ -232,10 +239,17 @@ unsafe fn float_block<const R: usize>(
         }
     }
     for (row, sums) in sums.iter().enumerate() {
-        for (vector, sum) in sums.iter().enumerate() {
-            let column = row * stride + first + 4 * vector;
+        for (vector, &sum) in sums.iter().enumerate() {
             // SAFETY: the output reaches to the end of row `R - 1`, by the caller's word.
-            unsafe { vst1q_f32(output.add(column), *sum) };
+            unsafe {
+                let output = output.add(row * stride + first + 4 * vector);
+                let total = if adds {
+                    vaddq_f32(vld1q_f32(output), sum)
+                } else {
+                    sum
+                };
+                vst1q_f32(output, total);
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ mod aarch64;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use crate::isa::{Isa, Level};
+use crate::isa::{Emulated, Isa, Level, Rounding};
 
 /// Columns of an integer panel, and of an f32 panel of [`crate::Matrix`].
 pub(crate) const PANEL: usize = 32;
@@ -101,7 +101,8 @@ fn integer_tile_plain(rows: &[&[i8]], panel: &[u8], tile: &mut IntegerTile) {
 }
 
 /// `output[r * stride + c]` = the sum over depth of `rows[r][depth] * panel[depth][c]` for the
-/// first `width` columns; `width` is 16, 32, 48 or 64.
+/// first `width` columns, or that much more where `adds` says so; `width` is 16, 32, 48 or 64.
+/// Each product is added to the ones before it with one rounding.
 ///
 /// # Panics
 /// When a row is not as deep as the panel, there are none or more rows than
@@ -113,6 +114,7 @@ pub(crate) fn float_tile(
     width: usize,
     output: &mut [f32],
     stride: usize,
+    adds: bool,
 ) {
     let depth = panel.len() / width;
     assert!(matches!(width, 16 | 32 | 48 | 64) && panel.len() == depth * width);
@@ -127,15 +129,17 @@ pub(crate) fn float_tile(
             unsafe {
                 match width {
                     16 => {
-                        by_rows!(rows, [1 2 3 4 5 6 7 8 9 10 11 12], float_tile_1(rows, panel, output, stride))
+                        by_rows!(rows, [1 2 3 4 5 6 7 8 9 10 11 12], float_tile_1(rows, panel, output, stride, adds))
                     }
                     32 => {
-                        by_rows!(rows, [1 2 3 4 5 6 7 8 9 10 11 12], float_tile_2(rows, panel, output, stride))
+                        by_rows!(rows, [1 2 3 4 5 6 7 8 9 10 11 12], float_tile_2(rows, panel, output, stride, adds))
                     }
                     48 => {
-                        by_rows!(rows, [1 2 3 4 5 6 7 8], float_tile_3(rows, panel, output, stride))
+                        by_rows!(rows, [1 2 3 4 5 6 7 8], float_tile_3(rows, panel, output, stride, adds))
                     }
-                    64 => by_rows!(rows, [1 2 3 4 5 6], float_tile_4(rows, panel, output, stride)),
+                    64 => {
+                        by_rows!(rows, [1 2 3 4 5 6], float_tile_4(rows, panel, output, stride, adds))
+                    }
                     width => unreachable!("an f32 tile {width} wide"),
                 }
             }
@@ -143,15 +147,29 @@ pub(crate) fn float_tile(
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 | Level::AvxVnni => {
             // SAFETY: as above.
-            unsafe { x86::float_tile_avx2(rows, panel, width, output, stride) }
+            unsafe { x86::float_tile_avx2(rows, panel, width, output, stride, adds) }
         }
         #[cfg(target_arch = "aarch64")]
         Level::Neon | Level::NeonDot => {
             // SAFETY: as above.
-            unsafe { aarch64::float_tile(rows, panel, width, output, stride) }
+            unsafe { aarch64::float_tile(rows, panel, width, output, stride, adds) }
         }
-        Level::Portable => float_tile_plain(rows, panel, width, output, stride),
+        Level::Portable => float_tile_plain(rows, panel, width, output, stride, adds),
     }
+}
+
+/// Depths that one sum runs over before it is added to those before it, in a product of as many
+/// `columns`: where those of a product of f32 are rounded is part of its definition here. It is
+/// ONNX Runtime's blocking of a matrix for one thread.
+pub(crate) fn depth_of_block(columns: usize, depth: usize) -> usize {
+    let (mut block, mut width) = (128, 128);
+    if columns < depth {
+        while width > 16 && width / 2 >= columns {
+            width /= 2;
+            block *= 2;
+        }
+    }
+    block
 }
 
 /// Most rows of an f32 tile `width` columns wide, so that it stays in registers.
@@ -163,23 +181,26 @@ pub(crate) fn rows_of_float_tile(width: usize) -> usize {
     }
 }
 
-/// The reference: what every other f32 kernel must be close to.
+/// The reference: what every other f32 kernel must equal.
 fn float_tile_plain(
     rows: &[&[f32]],
     panel: &[f32],
     width: usize,
     output: &mut [f32],
     stride: usize,
+    adds: bool,
 ) {
     for (row, sums) in rows.iter().zip(output.chunks_mut(stride)) {
         for first in (0..width).step_by(16) {
             let mut accumulated = [0.0_f32; 16];
             for (values, &factor) in panel.chunks_exact(width).zip(*row) {
                 for (sum, &value) in accumulated.iter_mut().zip(&values[first..first + 16]) {
-                    *sum += factor * value;
+                    *sum = Emulated::multiply_add(factor, value, *sum);
                 }
             }
-            sums[first..first + 16].copy_from_slice(&accumulated);
+            for (sum, value) in sums[first..first + 16].iter_mut().zip(accumulated) {
+                *sum = if adds { *sum + value } else { value };
+            }
         }
     }
 }

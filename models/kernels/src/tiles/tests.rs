@@ -103,7 +103,7 @@ fn check_floats(isa: Isa, rows: usize, depth: usize, width: usize, seed: u64) {
     // A stride of its own, and a row more than is asked for.
     let stride = width + 5;
     let mut output = vec![f32::NAN; (rows.len() + 1) * stride];
-    float_tile(isa, &slices, &panel, width, &mut output, stride);
+    float_tile(isa, &slices, &panel, width, &mut output, stride, false);
     for (row, sums) in rows.iter().zip(output.chunks(stride)) {
         for column in 0..width {
             let terms = row
@@ -137,7 +137,7 @@ fn check_floats(isa: Isa, rows: usize, depth: usize, width: usize, seed: u64) {
     );
     // The least output that will do.
     let mut exact = vec![f32::NAN; (rows.len() - 1) * stride + width];
-    float_tile(isa, &slices, &panel, width, &mut exact, stride);
+    float_tile(isa, &slices, &panel, width, &mut exact, stride, false);
     let all = exact.iter().zip(&output);
     assert!(all.clone().all(|(a, b)| a.to_bits() == b.to_bits()));
 }

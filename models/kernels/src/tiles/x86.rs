@@ -100,6 +100,7 @@ unsafe fn float_tile_of<const R: usize, const V: usize>(
     panel: &[f32],
     output: &mut [f32],
     stride: usize,
+    adds: bool,
 ) {
     let depth = panel.len() / (16 * V);
     let panel = panel.as_ptr();
@@ -120,9 +121,17 @@ unsafe fn float_tile_of<const R: usize, const V: usize>(
     }
     let output = output.as_mut_ptr();
     for (row, sums) in sums.iter().enumerate() {
-        for (vector, sum) in sums.iter().enumerate() {
+        for (vector, &sum) in sums.iter().enumerate() {
             // SAFETY: the output reaches to the end of row `R - 1`.
-            unsafe { _mm512_storeu_ps(output.add(row * stride + 16 * vector), *sum) };
+            unsafe {
+                let output = output.add(row * stride + 16 * vector);
+                let total = if adds {
+                    _mm512_add_ps(_mm512_loadu_ps(output), sum)
+                } else {
+                    sum
+                };
+                _mm512_storeu_ps(output, total);
+            }
         }
     }
 }
@@ -137,9 +146,10 @@ macro_rules! float_tiles {
             panel: &[f32],
             output: &mut [f32],
             stride: usize,
+            adds: bool,
         ) {
             // SAFETY: by the caller's word.
-            unsafe { float_tile_of::<R, $vectors>(rows, panel, output, stride) }
+            unsafe { float_tile_of::<R, $vectors>(rows, panel, output, stride, adds) }
         }
     )* };
 }

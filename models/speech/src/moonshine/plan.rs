@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use earnest_kernels::{Activation, Heads, Rotary};
+use earnest_kernels::{Activation, Heads, Layout, Rotary};
 use tract_onnx::tract_core::internal::*;
 
 use super::causal::{AttendNext, Causal};
@@ -24,8 +24,12 @@ pub(super) fn encoder(context: &Arc<Context>, parts: &Encoder<'_>) -> TractResul
     let stem = &parts.stem;
     let frontend = Fused::new(Frontend::new(context, stem));
     let mut rows = one(model.wire_node("frontend", frontend, &[sound])?);
-    for (name, convolution) in [("second", &stem.second), ("third", &stem.third)] {
-        let convolve = Fused::new(Convolve::new(context, convolution));
+    let others = [
+        ("second", &stem.second, Layout::ByChannel),
+        ("third", &stem.third, Layout::ByFrame),
+    ];
+    for (name, convolution, layout) in others {
+        let convolve = Fused::new(Convolve::new(context, convolution, layout));
         rows = one(model.wire_node(format!("stem.{name}"), convolve, &[rows])?);
     }
     for (index, layer) in parts.layers.iter().enumerate() {
@@ -48,7 +52,11 @@ fn encoder_layer(
 ) -> TractResult<OutletId> {
     let name = |part: &str| format!("layer.{index}.{part}");
     let attention = &layer.attention;
-    let before = Before::Norm(layer.attention_norm.clone());
+    let norm = layer.attention_norm.clone();
+    let before = match index {
+        0 => Before::FirstNorm(norm),
+        _ => Before::Norm(norm),
+    };
     let products = [&attention.query, &attention.key, &attention.value];
     let project = Project::new(context, before, &products, Activation::None);
     let queries = model.wire_node(name("queries"), Fused::new(project), &[rows])?;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use earnest_kernels::{
-    Activation, Column, CrossMemory, Epilogue, Heads, Isa, Matrix, QuantizedMatrix, Rotary,
-    attend_cross, attend_whole, group_norm, layer_norm, swiglu, tanh_in_place,
+    Activation, Column, CrossMemory, Epilogue, Filters, Heads, Isa, Layout, MeanOrder,
+    QuantizedMatrix, Rotary, attend_cross, attend_whole, group_norm, layer_norm, swiglu,
+    tanh_in_place,
 };
 use tract_onnx::tract_core::internal::*;
 
@@ -25,12 +26,21 @@ fn convolved_dim(frames: &TDim, kernel: usize, step: usize) -> TDim {
     (frames.clone() - kernel as i64) / step as i64 + 1
 }
 
+/// The weights of a convolution as numbers, in the order of the file.
+fn weights(convolution: &Convolution<'_>) -> Vec<f32> {
+    let Convolution { scale, offset, .. } = *convolution;
+    let bytes = convolution.weights.iter();
+    bytes
+        .map(|&byte| (i32::from(byte) - 128) as f32 * scale + offset)
+        .collect()
+}
+
 /// The first convolution, its hyperbolic tangent and the group norm: `[1, samples]` to
-/// `[1, frames, channels]`.
+/// `[1, channels, frames]`.
 #[derive(Debug)]
 pub(super) struct Frontend {
     context: Arc<Context>,
-    weights: Matrix,
+    filters: Filters,
     kernel: usize,
     step: usize,
     norm: GroupNorm,
@@ -39,13 +49,10 @@ pub(super) struct Frontend {
 impl Frontend {
     pub(super) fn new(context: &Arc<Context>, stem: &Stem<'_>) -> Frontend {
         let first = &stem.first;
-        let weights = Matrix::pack(context.isa, first.kernel, first.outputs, |k, n| {
-            let byte = i32::from(first.weights[n * first.kernel + k]) - 128;
-            byte as f32 * first.scale + first.offset
-        });
+        let filters = Filters::new(context.isa, &weights(first), first.kernel, first.step);
         Frontend {
             context: Arc::clone(context),
-            weights,
+            filters,
             kernel: first.kernel,
             step: first.step,
             norm: stem.norm.clone(),
@@ -58,20 +65,16 @@ impl Stage for Frontend {
 
     fn facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
         let frames = convolved_dim(&inputs[0].shape[1], self.kernel, self.step);
-        Ok(tvec!(f32::fact([
-            1.to_dim(),
-            frames,
-            self.weights.columns().to_dim()
-        ])))
+        let channels = self.filters.filters().to_dim();
+        Ok(tvec!(f32::fact([1.to_dim(), channels, frames])))
     }
 
     fn run(&self, inputs: &[TValue]) -> TractResult<TVec<TValue>> {
         let sound = floats(&inputs[0])?;
-        let (isa, channels) = (self.context.isa, self.weights.columns());
+        let (isa, channels) = (self.context.isa, self.filters.filters());
         let frames = convolved(sound.len(), self.kernel, self.step)?;
-        let output = tensor(&[1, frames, channels], |rows| {
-            self.weights
-                .multiply_windows(&self.context.pool, sound, self.step, rows);
+        let output = tensor(&[1, channels, frames], |rows| {
+            self.filters.run(&self.context.pool, sound, rows);
             tanh_in_place(isa, rows);
             let GroupNorm {
                 weight,
@@ -85,48 +88,49 @@ impl Stage for Frontend {
     }
 }
 
-/// A convolution over time and its GELU: `[1, frames, inputs]` to `[1, fewer, outputs]`.
-///
-/// Its weights are bytes; its input is quantized to twenty-three bits in three planes, which
-/// keeps what f32 would, for two thirds of its cost.
+/// A convolution over time and its GELU, to `[1, fewer frames, outputs]`.
 #[derive(Debug)]
 pub(super) struct Convolve {
     context: Arc<Context>,
-    weights: QuantizedMatrix,
-    bias: Option<Vec<f32>>,
+    convolution: earnest_kernels::Convolution,
+    /// Of the input: `[1, inputs, frames]` or `[1, frames, inputs]`.
+    layout: Layout,
     inputs: usize,
     kernel: usize,
     step: usize,
 }
 
 impl Convolve {
-    pub(super) fn new(context: &Arc<Context>, convolution: &Convolution<'_>) -> Convolve {
+    pub(super) fn new(
+        context: &Arc<Context>,
+        convolution: &Convolution<'_>,
+        layout: Layout,
+    ) -> Convolve {
         let Convolution {
             outputs,
             inputs,
             kernel,
+            step,
             ..
         } = *convolution;
-        let column = Column {
-            scale: convolution.scale,
-            zero_point: 128,
-            offset: convolution.offset,
-        };
-        // The window of frames is laid out frame by frame, the file channel by channel.
-        let weights = QuantizedMatrix::pack(
-            context.isa,
-            kernel * inputs,
-            &vec![column; outputs],
-            |k, n| convolution.weights[(n * inputs + k % inputs) * kernel + k / inputs],
-        );
-        let bias = convolution.bias.clone();
+        // The identity of addition: a positive zero would turn -0 into 0.
+        let no_bias = vec![-0.0; outputs];
+        let bias = convolution.bias.as_ref().unwrap_or(&no_bias);
+        let weights = weights(convolution);
         Convolve {
             context: Arc::clone(context),
-            weights,
-            bias,
+            convolution: earnest_kernels::Convolution::pack(
+                context.isa,
+                &weights,
+                inputs,
+                kernel,
+                step,
+                bias,
+            ),
+            layout,
             inputs,
             kernel,
-            step: convolution.step,
+            step,
         }
     }
 }
@@ -135,27 +139,21 @@ impl Stage for Convolve {
     const NAME: &'static str = "EarnestConvolve";
 
     fn facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
-        let frames = convolved_dim(&inputs[0].shape[1], self.kernel, self.step);
-        Ok(tvec!(f32::fact([
-            1.to_dim(),
-            frames,
-            self.weights.columns().to_dim()
-        ])))
+        let axis = match self.layout {
+            Layout::ByChannel => 2,
+            Layout::ByFrame => 1,
+        };
+        let frames = convolved_dim(&inputs[0].shape[axis], self.kernel, self.step);
+        let outputs = self.convolution.outputs().to_dim();
+        Ok(tvec!(f32::fact([1.to_dim(), frames, outputs])))
     }
 
     fn run(&self, inputs: &[TValue]) -> TractResult<TVec<TValue>> {
-        let (context, rows) = (&self.context, floats(&inputs[0])?);
+        let rows = floats(&inputs[0])?;
         let frames = convolved(rows.len() / self.inputs, self.kernel, self.step)?;
-        let activations = &mut context.scratch().activations;
-        activations.quantize_windows(context.isa, rows, self.inputs, self.kernel, self.step);
-        let epilogue = Epilogue {
-            bias: self.bias.as_deref(),
-            activation: Activation::Gelu,
-            residual: None,
-        };
-        let output = tensor(&[1, frames, self.weights.columns()], |output| {
-            self.weights
-                .multiply(&context.pool, activations, &epilogue, output);
+        let output = tensor(&[1, frames, self.convolution.outputs()], |output| {
+            let pool = &self.context.pool;
+            self.convolution.run(pool, rows, self.layout, output);
             Ok(())
         })?;
         Ok(tvec!(output))
@@ -169,6 +167,8 @@ pub(super) enum Before {
     Nothing,
     /// Layer normalisation.
     Norm(Norm),
+    /// Layer normalisation of what a convolution made.
+    FirstNorm(Norm),
     /// SwiGLU of the two halves of each row.
     SwiGlu,
 }
@@ -184,11 +184,8 @@ impl Before {
     ) -> &'a [f32] {
         match self {
             Before::Nothing => rows,
-            Before::Norm(norm) => {
-                buffer.resize(rows.len(), 0.0);
-                layer_norm(isa, rows, &norm.weight, norm.epsilon, buffer);
-                buffer
-            }
+            Before::Norm(norm) => norm_into(isa, rows, norm, MeanOrder::Lanes, buffer),
+            Before::FirstNorm(norm) => norm_into(isa, rows, norm, MeanOrder::Sequential, buffer),
             Before::SwiGlu => {
                 buffer.resize(rows.len() / 2, 0.0);
                 for (row, out) in rows
@@ -201,6 +198,19 @@ impl Before {
             }
         }
     }
+}
+
+/// The normalised rows, in the buffer.
+fn norm_into<'a>(
+    isa: Isa,
+    rows: &[f32],
+    norm: &Norm,
+    order: MeanOrder,
+    buffer: &'a mut Vec<f32>,
+) -> &'a [f32] {
+    buffer.resize(rows.len(), 0.0);
+    layer_norm(isa, rows, &norm.weight, norm.epsilon, order, buffer);
+    buffer
 }
 
 /// `[1, rows, width]` to `[1, rows, columns]`: quantized, multiplied, and what follows. A
@@ -249,7 +259,6 @@ fn pack(isa: Isa, parts: &[&Linear<'_>]) -> QuantizedMatrix {
             let column = Column {
                 scale: part.scale,
                 zero_point: part.zero_point,
-                offset: 0.0,
             };
             std::iter::repeat_n(column, part.columns)
         })
@@ -356,6 +365,7 @@ impl Stage for NormOnly {
                 rows,
                 &self.norm.weight,
                 self.norm.epsilon,
+                MeanOrder::Lanes,
                 output,
             );
             Ok(())
@@ -490,11 +500,7 @@ pub(super) fn pack_embedding(isa: Isa, embedding: &Embedding<'_>) -> Arc<Quantiz
         scale,
         zero_point,
     } = *embedding;
-    let column = Column {
-        scale,
-        zero_point,
-        offset: 0.0,
-    };
+    let column = Column { scale, zero_point };
     Arc::new(QuantizedMatrix::pack(
         isa,
         width,
@@ -557,15 +563,8 @@ impl Stage for Logits {
             activations,
             rows: buffer,
         } = &mut *scratch;
-        buffer.resize(rows.len(), 0.0);
-        layer_norm(
-            context.isa,
-            rows,
-            &self.norm.weight,
-            self.norm.epsilon,
-            buffer,
-        );
-        activations.quantize_wide(context.isa, buffer, self.table.depth());
+        let rows = norm_into(context.isa, rows, &self.norm, MeanOrder::Lanes, buffer);
+        activations.quantize_wide(context.isa, rows, self.table.depth());
         let output = tensor(&[1, activations.rows(), self.table.columns()], |output| {
             self.table
                 .multiply(&context.pool, activations, &Epilogue::default(), output);

@@ -225,6 +225,7 @@ pub(in crate::tiles) unsafe fn float_tile_avx2(
     width: usize,
     output: &mut [f32],
     stride: usize,
+    adds: bool,
 ) {
     let height = rows_of_block(rows.len());
     let output = output.as_mut_ptr();
@@ -235,18 +236,30 @@ pub(in crate::tiles) unsafe fn float_tile_avx2(
         while first < width {
             // Few rows need more columns, or each sum would wait for the one before it.
             let wide = rows.len() <= 2 && width - first >= 32;
+            macro_rules! block {
+                ($rows:literal, $vectors:literal) => {
+                    float_block::<$rows, $vectors>(
+                        rows,
+                        panel,
+                        (width, first),
+                        output,
+                        stride,
+                        adds,
+                    )
+                };
+            }
             // SAFETY: as many rows as said; their depth by the caller's word; columns from
             // `first` on, 16 or, where so many are left, 32.
             unsafe {
                 match rows.len() {
-                    1 if wide => float_block::<1, 4>(rows, panel, (width, first), output, stride),
-                    2 if wide => float_block::<2, 4>(rows, panel, (width, first), output, stride),
-                    1 => float_block::<1, 2>(rows, panel, (width, first), output, stride),
-                    2 => float_block::<2, 2>(rows, panel, (width, first), output, stride),
-                    3 => float_block::<3, 2>(rows, panel, (width, first), output, stride),
-                    4 => float_block::<4, 2>(rows, panel, (width, first), output, stride),
-                    5 => float_block::<5, 2>(rows, panel, (width, first), output, stride),
-                    6 => float_block::<6, 2>(rows, panel, (width, first), output, stride),
+                    1 if wide => block!(1, 4),
+                    2 if wide => block!(2, 4),
+                    1 => block!(1, 2),
+                    2 => block!(2, 2),
+                    3 => block!(3, 2),
+                    4 => block!(4, 2),
+                    5 => block!(5, 2),
+                    6 => block!(6, 2),
                     rows => unreachable!("a block of {rows} rows"),
                 }
             }
@@ -269,6 +282,7 @@ unsafe fn float_block<const R: usize, const V: usize>(
     (width, first): (usize, usize),
     output: *mut f32,
     stride: usize,
+    adds: bool,
 ) {
     let depth = panel.len() / width;
     let rows: [*const f32; R] = std::array::from_fn(|row| rows[row].as_ptr());
@@ -289,10 +303,17 @@ unsafe fn float_block<const R: usize, const V: usize>(
         }
     }
     for (row, sums) in sums.iter().enumerate() {
-        for (vector, sum) in sums.iter().enumerate() {
-            let column = row * stride + first + 8 * vector;
+        for (vector, &sum) in sums.iter().enumerate() {
             // SAFETY: the output reaches to the end of row `R - 1`, by the caller's word.
-            unsafe { _mm256_storeu_ps(output.add(column), *sum) };
+            unsafe {
+                let output = output.add(row * stride + first + 8 * vector);
+                let total = if adds {
+                    _mm256_add_ps(_mm256_loadu_ps(output), sum)
+                } else {
+                    sum
+                };
+                _mm256_storeu_ps(output, total);
+            }
         }
     }
 }
