@@ -23,8 +23,8 @@
 
 mod bytes;
 mod digest;
-pub mod envelope;
 pub mod enrolment;
+pub mod envelope;
 pub mod firmware;
 pub mod hex;
 pub mod measured;
