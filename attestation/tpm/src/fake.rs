@@ -311,3 +311,71 @@ impl TrustModule for FakeModule {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use earnest_evidence::tpm::{Attest, Attested, Curve, Public, Signature};
+    use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
+
+    use super::*;
+    use crate::support::{Fleet, boot};
+
+    fn module(fleet: &Fleet) -> FakeModule {
+        let least = LeastVersion {
+            version: 1,
+            generation: 1,
+        };
+        FakeModule::new(fleet.root.key, least).unwrap()
+    }
+
+    #[test]
+    fn its_quotes_are_well_formed_and_signed() {
+        let module = module(&Fleet::new());
+        module.pcr_extend(4, &[1; 32]).unwrap();
+        let quote = module.quote(&[7; 32], boot()).unwrap();
+        let attest = Attest::parse(&quote.attest).unwrap();
+        let Attested::Quote { pcr_digest, .. } = attest.attested else {
+            panic!("no quote");
+        };
+        assert_eq!(pcr_digest[..], module.pcr_read(boot()).unwrap().digest());
+        let ak = Public::parse(&module.identity().ak_public).unwrap();
+        let point = ak.key().unwrap().uncompressed_point().unwrap();
+        let signature = Signature::parse(&quote.signature).unwrap();
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
+            .verify(&quote.attest, &signature.ecdsa_fixed(Curve::P256).unwrap())
+            .unwrap();
+        let certified = Attest::parse(&module.identity().authority_certification.attest);
+        let authority = Public::parse(&module.identity().authority_public).unwrap();
+        let Attested::Certify { name, .. } = certified.unwrap().attested else {
+            panic!("no certification");
+        };
+        assert_eq!(name, authority.name());
+    }
+
+    #[test]
+    fn it_opens_and_refuses_as_a_tpm_does() {
+        let mut fleet = Fleet::new();
+        let module = module(&fleet);
+        let secret = Secret::new([9; 32]);
+        let sealed = module.seal(&secret).unwrap();
+        let state = module.pcr_read(boot()).unwrap().digest();
+        let policy = fleet.approve_state(&state, 1);
+        assert_eq!(module.unseal(&sealed, &policy).unwrap(), secret);
+        module.pcr_extend(4, &[1; 32]).unwrap();
+        let error = module.unseal(&sealed, &policy).unwrap_err();
+        assert!(matches!(error, UnsealError::State { .. }), "{error}");
+        module.restart();
+        module.move_least_version(&fleet.permit(2, 1)).unwrap();
+        let error = module.unseal(&sealed, &policy).unwrap_err();
+        assert!(matches!(error, UnsealError::OldPolicy { .. }), "{error}");
+        let error = module.move_least_version(&fleet.permit(1, 1)).unwrap_err();
+        assert!(matches!(error, MoveVersionError::Lower { .. }), "{error}");
+        let two = fleet.approve_state(&state, 2);
+        fleet.rotate();
+        module.move_least_version(&fleet.permit(2, 2)).unwrap();
+        let error = module.unseal(&sealed, &two).unwrap_err();
+        assert!(matches!(error, UnsealError::OldKey { .. }), "{error}");
+        module.set_gone(true);
+        assert!(module.clock().unwrap_err().is_passing());
+    }
+}

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use crate::tpm;
+
 /// The last PCR of a PC client platform (TCG PC Client Platform TPM Profile, "PCR").
 pub const LAST_PCR: u8 = 23;
 
-/// PCRs of the SHA-256 bank, at least one.
+/// PCRs of the SHA-256 bank, at least one: a policy over none would hold in every state, so
+/// this is another type than [`tpm::PcrSet`], which may be empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PcrSet(u32);
 
@@ -79,6 +82,25 @@ impl fmt::Display for PcrSet {
             write!(formatter, "{index}")?;
         }
         Ok(())
+    }
+}
+
+impl From<PcrSet> for tpm::PcrSet {
+    fn from(set: PcrSet) -> tpm::PcrSet {
+        let mut plain = tpm::PcrSet::EMPTY;
+        for index in set.indices() {
+            plain.insert(index);
+        }
+        plain
+    }
+}
+
+impl TryFrom<tpm::PcrSet> for PcrSet {
+    type Error = PcrSetError;
+
+    fn try_from(set: tpm::PcrSet) -> Result<PcrSet, PcrSetError> {
+        let indices: Vec<u8> = set.iter().collect();
+        PcrSet::of(&indices)
     }
 }
 

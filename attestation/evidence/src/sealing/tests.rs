@@ -173,6 +173,58 @@ fn sets_of_pcrs_are_not_empty_and_end_with_the_last_one() {
 }
 
 #[test]
+fn a_set_of_pcrs_is_also_one_that_may_be_empty_and_back_unless_it_is() {
+    use crate::tpm;
+
+    let set = PcrSet::of(&[0, 9, 23]).unwrap();
+    let plain = tpm::PcrSet::from(set);
+    assert_eq!(plain, tpm::PcrSet::of(&[0, 9, 23]).unwrap());
+    assert_eq!(PcrSet::try_from(plain), Ok(set));
+    assert_eq!(
+        PcrSet::try_from(tpm::PcrSet::EMPTY),
+        Err(PcrSetError::Empty)
+    );
+}
+
+/// The digests of a trial session of a TPM (libtpms 0.9.2), asked by tpm2-tools.
+#[test]
+fn the_digests_are_those_of_a_tpm() {
+    let check = |policy: PolicyDigest, expected: &str| {
+        assert_eq!(crate::hex::encode(policy.as_bytes()), expected);
+    };
+    check(
+        PolicyDigest::START.nv_written(false),
+        "3c326323670e28ad37bd57f63b4cc34d26ab205ef22f275c58d47fab2485466e",
+    );
+    check(
+        PolicyDigest::START.cp_hash(&[0x11; 32]),
+        "e859ef1747b5f82fb1971132845d543905445696db00462f49bc7181bac31070",
+    );
+    check(
+        PolicyDigest::START.command_code(0x137),
+        "1c4f7107dcaf23ce00756448508558683104bd9e203e93749c227b451270438f",
+    );
+    let boot = PcrSet::of(&[4, 7, 11]).unwrap();
+    let zeros = digest::sha256(&[&[0; 96]]);
+    check(
+        PolicyDigest::START.pcr(boot, &zeros),
+        "9da3f241725c2c031202e01db83cf942ec1fcaf0f19a7d94506d89fca7aa7158",
+    );
+    // The generator of the curve as a key.
+    let key = "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296\
+               4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
+    let key = PolicyKey::from_bytes(crate::hex::decode_array(key).unwrap());
+    assert_eq!(
+        crate::hex::encode(&key.name()),
+        "000b19366a7e682a0589dc1096b44aab74b7942f84b386b94eab81013d9970daf605"
+    );
+    check(
+        PolicyDigest::authorize(&key, b"abc"),
+        "f18a93ec4638d6345960a4dea8473927e68ec60cd1e4816a662b7f57599dfc32",
+    );
+}
+
+#[test]
 fn a_policy_key_is_read_from_what_it_is_written_as() {
     let der = POLICY.key.to_spki_der();
     assert_eq!(PolicyKey::from_spki_der(&der), Ok(POLICY.key));

@@ -46,23 +46,23 @@ impl Esys {
         // the pointer.
         let code = unsafe { ffi::Tss2_TctiLdr_Initialize(transport.as_ptr(), &mut tcti) };
         check("Tss2_TctiLdr_Initialize", code)?;
-        let mut transport = NonNull::new(tcti).ok_or_else(|| library("no transport"))?;
+        let transport = NonNull::new(tcti).ok_or_else(|| library("no transport"))?;
         let mut context = null_mut();
         // SAFETY: the transport was just made and outlives the context, see `Drop`; a null
         // version asks for the current one.
         let code = unsafe { ffi::Esys_Initialize(&mut context, transport.as_ptr(), null_mut()) };
-        match check("Esys_Initialize", code).map(|()| NonNull::new(context)) {
-            Ok(Some(context)) => Ok(Esys { context, transport }),
-            other => {
-                let mut tcti = transport.as_ptr();
-                // SAFETY: the transport was made above, and no context uses it.
-                unsafe { ffi::Tss2_TctiLdr_Finalize(&mut tcti) };
-                // Finalizing freed it.
-                transport = NonNull::dangling();
-                let _ = transport;
-                other.and(Err(library("no context")))
-            }
+        let context = check("Esys_Initialize", code)
+            .and_then(|()| NonNull::new(context).ok_or_else(|| library("no context")));
+        if context.is_err() {
+            let mut tcti = transport.as_ptr();
+            // SAFETY: the transport was made above, no context uses it, and the `?` below
+            // returns before anybody else could.
+            unsafe { ffi::Tss2_TctiLdr_Finalize(&mut tcti) };
         }
+        Ok(Esys {
+            context: context?,
+            transport,
+        })
     }
 
     /// The library's handle of a persistent object or an index, if it has this name. The

@@ -14,35 +14,38 @@ use crate::support::{Fleet, Machine, boot};
 
 /// What is attested to, if the key of this public area signed it.
 fn verified(attestation: &Attestation, public: &[u8]) -> Attest {
-    let key = Public::parse(public).unwrap().key().unwrap();
-    let signature = Signature::parse(&attestation.signature).unwrap();
+    let key = Public::parse(public)
+        .expect("the TPM gave it")
+        .key()
+        .expect("a key");
+    let signature = Signature::parse(&attestation.signature).expect("the TPM gave it");
     match (&key, &signature) {
         (PublicKey::Ecc { .. }, Signature::Ecdsa { .. }) => {
-            let point = key.uncompressed_point().unwrap();
-            let fixed = signature.ecdsa_fixed(Curve::P256).unwrap();
+            let point = key.uncompressed_point().expect("it is of a curve");
+            let fixed = signature.ecdsa_fixed(Curve::P256).expect("of P-256");
             UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
                 .verify(&attestation.attest, &fixed)
-                .unwrap();
+                .expect("the AK signed it");
         }
         (PublicKey::Rsa { modulus, exponent }, Signature::RsaSsa { signature, .. }) => {
             let (n, e) = (&modulus[..], exponent.to_be_bytes());
             let e = &e[e.iter().take_while(|byte| **byte == 0).count()..];
             RsaPublicKeyComponents { n, e }
                 .verify(&RSA_PKCS1_2048_8192_SHA256, &attestation.attest, signature)
-                .unwrap();
+                .expect("the AK signed it");
         }
         other => panic!("{other:?}"),
     }
-    Attest::parse(&attestation.attest).unwrap()
+    Attest::parse(&attestation.attest).expect("the TPM gave it")
 }
 
 fn check_quotes_of(algorithm: AkAlgorithm) {
     let machine = Machine::new();
     machine.provision_with(&Fleet::new(), algorithm);
     let tpm = machine.open();
-    tpm.pcr_extend(11, &[7; 32]).unwrap();
+    tpm.pcr_extend(11, &[7; 32]).expect("it extends");
     let (nonce, ak) = ([0xa5; 32], tpm.identity().ak_public.clone());
-    let attest = verified(&tpm.quote(&nonce, boot()).unwrap(), &ak);
+    let attest = verified(&tpm.quote(&nonce, boot()).expect("it quotes"), &ak);
     assert_eq!(attest.extra_data[..], nonce);
     let Attested::Quote {
         selection,
@@ -52,10 +55,13 @@ fn check_quotes_of(algorithm: AkAlgorithm) {
         panic!("no quote");
     };
     assert_eq!(selection.marshal(), boot().selection_bytes());
-    assert_eq!(pcr_digest[..], tpm.pcr_read(boot()).unwrap().digest());
-    let certified = verified(&tpm.certify_authority(&nonce).unwrap(), &ak);
+    assert_eq!(
+        pcr_digest[..],
+        tpm.pcr_read(boot()).expect("it reads").digest()
+    );
+    let certified = verified(&tpm.certify_authority(&nonce).expect("it certifies"), &ak);
     assert_eq!(certified.extra_data[..], nonce);
-    let authority = Public::parse(&tpm.identity().authority_public).unwrap();
+    let authority = Public::parse(&tpm.identity().authority_public).expect("the TPM gave it");
     let Attested::Certify { name, .. } = certified.attested else {
         panic!("no certification");
     };
