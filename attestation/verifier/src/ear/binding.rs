@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use earnest_evidence::tpm::Name;
+use earnest_evidence::tpm::{ClockInfo, Name};
 
 use super::{Ear, Tier};
 
@@ -13,6 +13,9 @@ pub struct Binding {
     pub ak_name: Name,
     /// The boot, as the TPM counts them.
     pub reset_count: u32,
+    /// The resumes since, as the TPM counts them. Its clock stands still while it has no power,
+    /// so that a result does not outlive a suspension.
+    pub restart_count: u32,
     /// The TPM's clock at the quote, in milliseconds.
     pub clock: u64,
     /// How long the result holds, from the quote on.
@@ -26,8 +29,22 @@ pub struct DeviceState {
     pub ak_name: Name,
     /// Its TPM's reset count.
     pub reset_count: u32,
+    /// Its TPM's restart count.
+    pub restart_count: u32,
     /// Its TPM's clock, in milliseconds.
     pub clock: u64,
+}
+
+impl DeviceState {
+    /// The device with this key whose TPM reads so.
+    pub fn new(ak_name: Name, clock: &ClockInfo) -> DeviceState {
+        DeviceState {
+            ak_name,
+            reset_count: clock.reset_count,
+            restart_count: clock.restart_count,
+            clock: clock.clock,
+        }
+    }
 }
 
 /// Why a result says nothing of this device as it is now.
@@ -44,6 +61,14 @@ pub enum BindingError {
     /// Of another boot.
     #[error("the result is of boot {expected} of the TPM; it is boot {found} now")]
     OtherBoot {
+        /// The result's.
+        expected: u32,
+        /// The device's.
+        found: u32,
+    },
+    /// Of before a suspension.
+    #[error("the result is of resume {expected} of the TPM; it is resume {found} now")]
+    Resumed {
         /// The result's.
         expected: u32,
         /// The device's.
@@ -82,6 +107,7 @@ impl Ear {
         Some(Binding {
             ak_name: device.verifier.ak_name.clone(),
             reset_count: attester.tpm_reset_count,
+            restart_count: attester.tpm_restart_count,
             clock: attester.tpm_clock,
             lifetime: Duration::from_secs(u64::try_from(lifetime).unwrap_or(0)),
         })
@@ -124,6 +150,12 @@ impl Binding {
             return Err(BindingError::OtherBoot {
                 expected: self.reset_count,
                 found: device.reset_count,
+            });
+        }
+        if self.restart_count != device.restart_count {
+            return Err(BindingError::Resumed {
+                expected: self.restart_count,
+                found: device.restart_count,
             });
         }
         let elapsed = device

@@ -11,7 +11,7 @@
 //! against a time that is passed in.
 //!
 //! A result holds for one boot of one device: it names the attestation key, the TPM's reset
-//! count, and the TPM's clock when it was quoted. [`Ear::remaining`] holds it against the device
+//! and restart counts, and the TPM's clock when it was quoted. [`Ear::remaining`] holds it against the device
 //! as it is, so that no change of the wall clock prolongs it.
 
 mod binding;

@@ -223,6 +223,7 @@ fn a_result_runs_out_on_the_tpms_clock_and_with_the_boot() {
     let state = DeviceState {
         ak_name: binding.ak_name.clone(),
         reset_count: binding.reset_count,
+        restart_count: binding.restart_count,
         clock: binding.clock,
     };
     let later = |milliseconds: u64| DeviceState {
@@ -242,6 +243,13 @@ fn a_result_runs_out_on_the_tpms_clock_and_with_the_boot() {
         found: 8,
     };
     assert_eq!(ear.remaining(&rebooted), Err(other_boot));
+    let resumed = DeviceState {
+        restart_count: binding.restart_count + 1,
+        ..state.clone()
+    };
+    let (expected, found) = (1, 2);
+    let resumed = ear.remaining(&resumed);
+    assert_eq!(resumed, Err(BindingError::Resumed { expected, found }));
     let before = DeviceState {
         clock: binding.clock - 1,
         ..state.clone()
@@ -270,6 +278,7 @@ fn a_result_that_is_no_pass_lets_nothing_run() {
     let state = DeviceState {
         ak_name: enrolment.ak_name().clone(),
         reset_count: 7,
+        restart_count: 1,
         clock: 123_456,
     };
     let found = Tier::Contraindicated;
