@@ -120,7 +120,9 @@ impl From<FileError> for Failure {
             FileError::NotFound { .. } => Exit::NotFound,
             FileError::Exists { .. } => Exit::Exists,
             FileError::TooLong { .. } => Exit::BadInput,
-            FileError::Read { .. } | FileError::Write { .. } => Exit::Files,
+            FileError::Read { .. } | FileError::Write { .. } | FileError::Locked { .. } => {
+                Exit::Files
+            }
             FileError::NotPrivate { .. } => Exit::BadInput,
         };
         Failure::of(exit, &error)

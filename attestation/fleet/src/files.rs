@@ -4,10 +4,12 @@
 //! its place, synchronised, renamed, and the folder is synchronised too. Everything in the
 //! fleet's folders is readable by its owner alone.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use tempfile::{Builder, NamedTempFile};
 
@@ -19,6 +21,12 @@ const PUBLIC: u32 = 0o666;
 
 /// The mode of private folders.
 const PRIVATE_FOLDER: u32 = 0o700;
+
+/// How long a lock is waited for: whoever holds one does a few writes.
+const LOCK_TRIES: u32 = 200;
+
+/// The time between two tries.
+const LOCK_PAUSE: Duration = Duration::from_millis(25);
 
 /// Why a file was not read or written.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +62,12 @@ pub enum FileError {
         expected: u32,
         /// The mode that it has.
         found: u32,
+    },
+    /// Another process works on the folder.
+    #[error("{} is held by another process, for longer than any should take", .path.display())]
+    Locked {
+        /// The file that is locked.
+        path: PathBuf,
     },
     /// The system refused to read it.
     #[error("cannot read {}", .path.display())]
@@ -198,6 +212,28 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), FileError> {
         .mode(PRIVATE_FOLDER)
         .create(path)
         .map_err(|error| write_failure(path, error))
+}
+
+/// Waits until no other process holds this file, and holds it until what is given is dropped. A
+/// process that dies lets go.
+pub(crate) fn lock(path: &Path) -> Result<File, FileError> {
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(PRIVATE)
+        .open(path)
+        .map_err(|error| write_failure(path, error))?;
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(error)) => return Err(write_failure(path, error)),
+        }
+    }
+    Err(FileError::Locked {
+        path: path.to_owned(),
+    })
 }
 
 fn beside(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<NamedTempFile> {

@@ -1,5 +1,6 @@
 //! The folder itself: making it, reading it, rotating its keys.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use earnest_evidence::sealing::{KeyGrant, LeastVersion, PolicyKey};
@@ -126,6 +127,7 @@ impl KeyFolder {
         alone: bool,
         random: &dyn SecureRandom,
     ) -> Result<u64, KeysError> {
+        let _one_at_a_time = self.lock()?;
         let mut number = self.manifest.current(role);
         // A rotation that was cut short may have left the next number's files behind; they were
         // never in use, and are passed over.
@@ -247,6 +249,13 @@ impl KeyFolder {
     /// When it cannot be read.
     pub fn root_fingerprint(&self) -> Result<Fingerprint, KeysError> {
         self.fingerprint("root")
+    }
+
+    /// Lets one process at a time change the keys, and reads what the last one left.
+    pub(super) fn lock(&mut self) -> Result<File, KeysError> {
+        let lock = files::lock(&self.path.join("keys.lock"))?;
+        *self = KeyFolder::open(&self.path)?;
+        Ok(lock)
     }
 
     /// Remembers the least version that was signed.

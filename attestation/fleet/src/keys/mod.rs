@@ -3,6 +3,7 @@
 //! ```text
 //! KEYS/
 //!   keys.json               which keys are in use; what was signed last
+//!   keys.lock               held by whoever changes the keys
 //!   root.key.pem            the root's private key: to be kept offline
 //!   root.pub.pem            what devices are provisioned with
 //!   policy-1.key.pem        the policy key of the first generation

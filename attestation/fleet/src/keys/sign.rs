@@ -178,6 +178,7 @@ impl KeyFolder {
         least: LeastVersion,
         first: bool,
     ) -> Result<ApprovedVersion, KeysError> {
+        let _one_at_a_time = self.lock()?;
         let before = self.manifest().least();
         for (what, expected, found) in [
             ("version", before.version, least.version),

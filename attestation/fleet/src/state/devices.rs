@@ -1,6 +1,7 @@
 //! Devices that are enrolled.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -201,6 +202,7 @@ impl State {
         labels: &Labels,
         replace: bool,
     ) -> Result<(), StateError> {
+        let _one_at_a_time = self.lock()?;
         let tpm = enrolment.endorsement_certificate().to_hex();
         if replace {
             let by_tpm = match self.pointer(Kind::Tpms, &tpm)? {
@@ -209,14 +211,14 @@ impl State {
             };
             let by_name = self.device_by_name(enrolment.device())?;
             for other in by_tpm.iter().chain(&by_name) {
-                self.forget(other)?;
+                self.remove(other)?;
             }
         }
         let ak_name = enrolment.ak_name();
         let certificate = enrolment.endorsement_certificate();
         self.check_free(enrolment.device(), ak_name, &certificate)?;
-        // The device's own file comes last: a pointer to one that is not there yet points to
-        // nothing, and doing it again mends it.
+        // The device's own file comes last: if this is cut short, a pointer to one that is not
+        // there points to nothing, and doing it again mends it.
         self.point(Kind::Names, enrolment.device(), ak_name)?;
         self.point(Kind::Tpms, &tpm, ak_name)?;
         self.write(Kind::Devices, &ak_name.to_string(), &enrolment.to_json())?;
@@ -237,6 +239,11 @@ impl State {
     ///
     /// When its files cannot be removed.
     pub fn forget(&self, enrolment: &Enrolment) -> Result<(), StateError> {
+        let _one_at_a_time = self.lock()?;
+        self.remove(enrolment)
+    }
+
+    fn remove(&self, enrolment: &Enrolment) -> Result<(), StateError> {
         let ak_name = enrolment.ak_name();
         // The device's own file goes first, as that is what lets it in.
         files::remove(&self.path(Kind::Devices, &ak_name.to_string()))?;
@@ -266,26 +273,14 @@ impl State {
         }
     }
 
-    /// Makes the file of this key hold `ak_name`. Where there is one already it is of this
-    /// device, or points to a device that is not there; of two devices that want one name at
-    /// the same moment, the second is refused.
+    /// Makes the file of this key hold `ak_name`.
     fn point(&self, kind: Kind, key: &str, ak_name: &Name) -> Result<(), StateError> {
-        let text = format!("{ak_name}\n");
-        match self.create_file(kind, key, &text) {
-            Ok(()) => return Ok(()),
-            Err(FileError::Exists { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-        match self.pointer(kind, key)? {
-            Some(other) if other == *ak_name => Ok(()),
-            Some(other) if kind == Kind::Names && self.device(&other)?.is_some() => {
-                Err(StateError::NameTaken {
-                    device: key.to_owned(),
-                    ak_name: other.to_string(),
-                })
-            }
-            _ => self.write(kind, key, &text),
-        }
+        self.write(kind, key, &format!("{ak_name}\n"))
+    }
+
+    /// Lets one process at a time change which devices are enrolled. Verifying waits for nobody.
+    fn lock(&self) -> Result<File, FileError> {
+        files::lock(&self.root.join("devices.lock"))
     }
 }
 

@@ -5,6 +5,7 @@
 //!   state.json                     what this folder is
 //!   policy.json                    the policy, unless a command names another
 //!   keys/                          the keys, unless a command names another folder
+//!   devices.lock                   held by whoever enrols or forgets a device
 //!   devices/<shard>/<AK name>.json     an enrolment
 //!   devices/<shard>/<AK name>.labels   its labels, if it has any
 //!   names/<shard>/<device name>        the AK name of the device of this name
@@ -20,7 +21,8 @@
 //! name without its ending, so that folders stay short under whatever names.
 //!
 //! Several processes may work on one folder at once. Each file appears whole; whoever creates or
-//! renames it away first wins, and the others are told.
+//! renames it away first wins, and the others are told. Enrolling takes several files, so one
+//! process does it at a time; verifying waits for nobody.
 
 mod devices;
 mod nonces;
