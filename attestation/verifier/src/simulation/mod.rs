@@ -12,6 +12,8 @@ use crate::enrolment::Enrolment;
 use crate::freshness::{FreshNonce, FreshnessError, NonceRecord};
 use crate::policy::Policy;
 use crate::reference::ReferenceValues;
+use std::sync::LazyLock;
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use earnest_evidence::measured::{MeasuredLog, SandboxLevel, Start};
@@ -422,13 +424,18 @@ impl Workload {
     }
 }
 
-/// A token of this header and these claims, and what checks its signature, which is right
-/// whatever they say. `KEY` in the header stands for the key's name.
-pub fn token(header: &str, claims: &str) -> (String, ResultVerifier) {
+/// The key of [`token`], drawn once: a fuzzer asks for thousands of tokens a second.
+static TOKEN_KEY: LazyLock<ResultKey> = LazyLock::new(|| {
     let random = SystemRandom::new();
     let algorithm = &signature::ECDSA_P256_SHA256_FIXED_SIGNING;
     let document = EcdsaKeyPair::generate_pkcs8(algorithm, &random).expect("a key is made");
-    let key = ResultKey::from_pkcs8(document.as_ref(), &random).expect("it was made just now");
+    ResultKey::from_pkcs8(document.as_ref(), &random).expect("it was made just now")
+});
+
+/// A token of this header and these claims, and what checks its signature, which is right
+/// whatever they say. `KEY` in the header stands for the key's name.
+pub fn token(header: &str, claims: &str) -> (String, ResultVerifier) {
+    let (key, random) = (&*TOKEN_KEY, SystemRandom::new());
     let header = header.replace("KEY", key.verifier().key_id());
     let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
     let signed = format!("{}.{}", encode(&header), encode(claims));
