@@ -86,6 +86,7 @@ fn now(module: &dyn TrustModule) -> Result<DeviceState, ResultError> {
     Ok(DeviceState {
         ak_name: ak_name(module)?,
         reset_count: clock.reset_count,
+        restart_count: clock.restart_count,
         clock: clock.clock,
     })
 }
