@@ -10,6 +10,7 @@
 //! but splits that scale evenly between the queries and keys of the decoder, and sums the
 //! products of one query four at a time.
 
+use crate::aligned::Aligned;
 use crate::elementary::sin_cos;
 use crate::isa::{Isa, Rounding, vectorized};
 use crate::tiles::{PANEL, TILE_COLUMNS};
@@ -244,57 +245,49 @@ pub fn attend_next(
     }
 }
 
+/// [`row_times_panel`] of a panel `W` wide, so that the loop over a row of it vectorises whole.
+#[inline(always)]
+fn row_times<const W: usize>(row: &[f32], panel: &[f32], output: &mut [f32]) {
+    let (values, _) = panel.as_chunks::<W>();
+    let mut sums = Aligned([0.0_f32; W]);
+    let sums = &mut sums.0;
+    let (factors, last_factors) = row.as_chunks::<4>();
+    let (fours, last_values) = values.as_chunks::<4>();
+    for ([a, b, c, d], [of_a, of_b, of_c, of_d]) in factors.iter().zip(fours) {
+        for column in 0..W {
+            let pair = a * of_a[column] + b * of_b[column];
+            sums[column] += pair + c * of_c[column] + d * of_d[column];
+        }
+    }
+    let (factors, last_factor) = last_factors.as_chunks::<2>();
+    let (pairs, last_value) = last_values.as_chunks::<2>();
+    for ([a, b], [of_a, of_b]) in factors.iter().zip(pairs) {
+        for column in 0..W {
+            sums[column] += a * of_a[column] + b * of_b[column];
+        }
+    }
+    for (a, of_a) in last_factor.iter().zip(last_value) {
+        for column in 0..W {
+            sums[column] += a * of_a[column];
+        }
+    }
+    output.copy_from_slice(&sums[..output.len()]);
+}
+
 #[inline(always)]
 fn row_times_panel_body<R: Rounding>(row: &[f32], panel: &[f32], width: usize, output: &mut [f32]) {
-    const COLUMNS: usize = 16;
-    let (fours, rest) = row.as_chunks::<4>();
-    for (block, output) in output.chunks_mut(COLUMNS).enumerate() {
-        let column = |depth: usize| {
-            let start = depth * width + block * COLUMNS;
-            panel[start..].first_chunk::<COLUMNS>()
-        };
-        let mut sums = [0.0_f32; COLUMNS];
-        for (index, &[a, b, c, d]) in fours.iter().enumerate() {
-            let depth = 4 * index;
-            let of = (
-                column(depth),
-                column(depth + 1),
-                column(depth + 2),
-                column(depth + 3),
-            );
-            if let (Some(of_a), Some(of_b), Some(of_c), Some(of_d)) = of {
-                for lane in 0..COLUMNS {
-                    let pair = a * of_a[lane] + b * of_b[lane];
-                    let four = pair + c * of_c[lane] + d * of_d[lane];
-                    sums[lane] += four;
-                }
-            }
-        }
-        let mut depth = 4 * fours.len();
-        let (pairs, last) = rest.as_chunks::<2>();
-        for &[a, b] in pairs {
-            if let (Some(of_a), Some(of_b)) = (column(depth), column(depth + 1)) {
-                for lane in 0..COLUMNS {
-                    sums[lane] += a * of_a[lane] + b * of_b[lane];
-                }
-            }
-            depth += 2;
-        }
-        for a in last {
-            if let Some(of_a) = column(depth) {
-                for lane in 0..COLUMNS {
-                    sums[lane] += a * of_a[lane];
-                }
-            }
-        }
-        let count = output.len();
-        output.copy_from_slice(&sums[..count]);
+    match width {
+        16 => row_times::<16>(row, panel, output),
+        32 => row_times::<32>(row, panel, output),
+        48 => row_times::<48>(row, panel, output),
+        64 => row_times::<64>(row, panel, output),
+        width => unreachable!("a panel {width} wide"),
     }
 }
 
 vectorized! {
     /// The sums over depth of `row[depth] * panel[depth][c]`, `[depth, width]`, for the first
-    /// columns of a panel a multiple of sixteen wide. Four products are summed and then added
+    /// columns of a panel 16, 32, 48 or 64 wide. Four products are summed and then added
     /// to those before them, each step rounded; a last pair and a last one likewise.
     fn row_times_panel(row: &[f32], panel: &[f32], width: usize, output: &mut [f32])
         = row_times_panel_body

@@ -177,7 +177,7 @@ impl std::fmt::Debug for Convolution {
 }
 
 /// Frames that one task makes: enough to use a panel of weights while it is near.
-const FRAMES_OF_TASK: usize = 4 * TILE_ROWS;
+const FRAMES_OF_TASK: usize = 8 * TILE_ROWS;
 
 impl Convolution {
     /// Packs `weights`, `[outputs, inputs, kernel]`, to be moved by `step` frames; `bias`:

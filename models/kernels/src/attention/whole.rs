@@ -204,6 +204,10 @@ fn values_times_panel(isa: Isa, rows: &[f32], block: usize, panel: &[f32], outpu
 /// Lanes of keys that sums run in.
 const LANES: usize = 16;
 
+/// Rows that are divided together: of one alone, the compiler would unroll the loop and then
+/// take one column of many rows at a time.
+const ROWS_ABREAST: usize = 4;
+
 #[inline(always)]
 fn softmax_columns_body<R: Rounding>(scores: &mut [f32], scale: f32) {
     let (rows, _) = scores.as_chunks_mut::<PANEL>();
@@ -215,23 +219,30 @@ fn softmax_columns_body<R: Rounding>(scores: &mut [f32], scale: f32) {
     }
     // The scale is positive, so that the greatest stays the greatest.
     let greatest = greatest.map(|x| x * scale);
-    let mut totals = [[0.0; PANEL]; LANES];
+    let mut totals = Aligned([[0.0; PANEL]; LANES]);
     for rows in rows.chunks_mut(LANES) {
-        for (row, totals) in rows.iter_mut().zip(&mut totals) {
+        for (row, totals) in rows.iter_mut().zip(&mut totals.0) {
             for ((x, greatest), total) in row.iter_mut().zip(&greatest).zip(totals) {
                 *x = exp::<R>(*x * scale - greatest);
                 *total += *x;
             }
         }
     }
-    let mut inverses = [0.0; PANEL];
-    for (query, inverse) in inverses.iter_mut().enumerate() {
-        *inverse = 1.0 / join_lanes(|lane| totals[lane][query]);
+    let mut inverses = Aligned([0.0; ROWS_ABREAST * PANEL]);
+    for (query, inverse) in inverses.0.iter_mut().enumerate().take(PANEL) {
+        *inverse = 1.0 / join_lanes(|lane| totals.0[lane][query]);
     }
-    for row in rows {
-        for (x, inverse) in row.iter_mut().zip(&inverses) {
+    for row in 1..ROWS_ABREAST {
+        inverses.0.copy_within(..PANEL, row * PANEL);
+    }
+    let (blocks, rest) = scores.as_chunks_mut::<{ ROWS_ABREAST * PANEL }>();
+    for block in blocks {
+        for (x, inverse) in block.iter_mut().zip(&inverses.0) {
             *x *= inverse;
         }
+    }
+    for (x, inverse) in rest.iter_mut().zip(&inverses.0) {
+        *x *= inverse;
     }
 }
 
