@@ -104,6 +104,20 @@ impl Program {
         String::from_utf8(output.stdout).with_context(|| format!("`{self}` printed no UTF-8"))
     }
 
+    /// Runs it and returns what it printed on standard output; its standard error is told only
+    /// where it fails.
+    pub(crate) fn output_quietly(&self) -> Result<String> {
+        let output = self
+            .command()
+            .output()
+            .with_context(|| format!("cannot start `{}`", self.name))?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            bail!("`{self}` failed: {}: {}", output.status, said.trim());
+        }
+        String::from_utf8(output.stdout).with_context(|| format!("`{self}` printed no UTF-8"))
+    }
+
     /// What it printed on standard output if it started and ended well; it may not complain.
     pub(crate) fn output_if_it_succeeds(&self) -> Option<String> {
         let output = self.command().stderr(Stdio::null()).output().ok()?;

@@ -64,7 +64,7 @@ impl Trust {
     /// Runs a step without its words, or prints it.
     fn run(&self, step: &Program) -> Result<String> {
         match self.mode {
-            Mode::Act => step.output(),
+            Mode::Act => step.output_quietly(),
             Mode::Print => {
                 println!("{step}");
                 Ok(String::new())
@@ -105,7 +105,7 @@ impl Trust {
             let recovery = self.path("recovery");
             provision = provision.args(["--tpm-real", "--recovery", &recovery]);
         }
-        show(&self.run(&provision)?);
+        show(&self.run(&provision)?, &["TPM", "attestation key"]);
         Ok(())
     }
 
@@ -116,7 +116,7 @@ impl Trust {
         match self.tpm {
             Tpm::Real(_) => return Ok(!device.exists()),
             Tpm::Software if device.exists() => {
-                self.earnest().args(["tpm", "stop"]).output()?;
+                self.earnest().args(["tpm", "stop"]).output_quietly()?;
             }
             Tpm::Software => {}
         }
@@ -162,7 +162,10 @@ impl Trust {
         let activate = ["tpm", "activate", &challenge, "--out", &answer];
         self.run(&self.earnest().args(activate))?;
         let finish = ["enroll", "finish", "--answer", &answer, "--state", &state];
-        show(&self.run(&self.fleet().args(finish))?);
+        show(
+            &self.run(&self.fleet().args(finish))?,
+            &["device", "authority", "TPM"],
+        );
         Ok(())
     }
 
@@ -171,7 +174,7 @@ impl Trust {
         let challenge = ["challenge", "--device", "demo", "--state"];
         let challenge = self.fleet().args(challenge).arg(self.path("fleet/state"));
         let nonce = match self.mode {
-            Mode::Act => challenge.output()?.trim().to_owned(),
+            Mode::Act => challenge.output_quietly()?.trim().to_owned(),
             Mode::Print => format!("$({challenge})"),
         };
         let out = self.path(name);
@@ -187,14 +190,20 @@ impl Trust {
         let models = models.to_string_lossy();
         let seal = ["model", "seal", "--model", size, "--models", &models];
         let place = ["--release-key", &release, "--out", &sealed];
-        show(&self.run(&self.earnest().args(seal).args(place))?);
+        show(
+            &self.run(&self.earnest().args(seal).args(place))?,
+            &["sealed"],
+        );
         self.attest("approved")?;
         let (keys, state) = (self.path("fleet/keys"), self.path("fleet/state"));
         let (evidence, policy) = (self.path("approved/evidence.cbor"), self.path("policy"));
         let sign = ["policy", "sign", "--version", "1", "--evidence", &evidence];
         let place = ["--keys", &keys, "--state", &state, "--out", &policy];
         self.run(&self.fleet().args(sign).args(place))?;
-        show(&self.run(&self.earnest().args(["tpm", "policy", &policy]))?);
+        show(
+            &self.run(&self.earnest().args(["tpm", "policy", &policy]))?,
+            &[],
+        );
         Ok(())
     }
 
@@ -212,17 +221,27 @@ impl Trust {
         let verify = ["verify", &evidence, "--reference", &reference];
         let place = ["--state", &state, "--keys", &keys, "--ear", &ear];
         let verify = self.fleet().args(verify).args(place);
-        show(&self.run(&verify)?);
+        let checks = ["verdict", "freshness", "attestation-key", "quote", "pcrs"];
+        let logs = [
+            "firmware-log",
+            "boot-state",
+            "measured-log",
+            "authority",
+            "tpm",
+        ];
+        show(&self.run(&verify)?, &[&checks[..], &logs].concat());
         if self.mode == Mode::Act {
+            let again = ["verify", &evidence, "--reference", &reference];
+            let again = self.fleet().args(again).args(["--state", &state]);
             ensure!(
-                !verify.succeeds(),
+                !again.succeeds(),
                 "the same evidence was taken twice: a replay must be refused"
             );
             eprintln!("  the same evidence a second time: refused");
         }
         let key = self.path("fleet/keys/result-1.pub.pem");
         let import = ["result", "import", &ear, "--key", &key];
-        show(&self.run(&self.earnest().args(import))?);
+        show(&self.run(&self.earnest().args(import))?, &[]);
         Ok(())
     }
 
@@ -259,7 +278,7 @@ impl Trust {
             self.home.join(name).exists()
         });
         let size = size.context("no sealed model is there")?;
-        self.earnest().args(["tpm", "stop"]).output()?;
+        self.earnest().args(["tpm", "stop"]).output_quietly()?;
         let other = self.home.join("another-earnest");
         let earnest = shell::target_directory().join("debug/earnest");
         let mut program = fs::read(&earnest)?;
@@ -282,10 +301,15 @@ impl Trust {
     }
 }
 
-/// Shows a step's answer, a little to the right.
-fn show(answer: &str) {
-    for line in answer.lines() {
-        eprintln!("  {line}");
+/// Shows the lines of a step's answer that begin with one of these words, or all of them, a
+/// little to the right.
+fn show(answer: &str, words: &[&str]) {
+    let wanted = |line: &&str| {
+        let line = line.trim_start();
+        words.is_empty() || words.iter().any(|word| line.starts_with(word))
+    };
+    for line in answer.lines().filter(wanted) {
+        eprintln!("  {}", line.trim());
     }
 }
 

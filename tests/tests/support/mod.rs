@@ -1,6 +1,10 @@
-//! Where the models of this machine are, and the recording that they bring along.
+//! Where the models of this machine are, the recording that they bring along, and the programs
+//! under test.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
 
 use earnest_package::{Card, Model, Role, models_folder};
 
@@ -35,4 +39,39 @@ pub(crate) fn sample() -> Vec<f32> {
         .iter()
         .map(|&bytes| f32::from(i16::from_le_bytes(bytes)) / 32_768.0)
         .collect()
+}
+
+/// A program of the profile that this test was built in; all are built once.
+#[allow(dead_code)]
+#[cfg(test)]
+pub(crate) fn program(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        // This test is TARGET/PROFILE/deps/NAME-HASH.
+        let test = std::env::current_exe().unwrap();
+        let folder = test.ancestors().nth(2).expect("tests are built into deps");
+        build(folder);
+        folder.to_owned()
+    });
+    folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+}
+
+#[allow(dead_code)]
+#[cfg(test)]
+fn build(profile: &Path) {
+    let target = profile.parent().expect("a profile has a target folder");
+    let name = match profile.file_name().and_then(OsStr::to_str) {
+        Some("debug") => "dev",
+        Some(other) => other,
+        None => panic!("{} is no profile", profile.display()),
+    };
+    // The same selection as the tests' own build, so that nothing is built twice.
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--workspace"])
+        .args(["--bin", "earnest", "--bin", "earnest-fleet"])
+        .args(["--profile", name, "--target-dir"])
+        .arg(target)
+        .status()
+        .unwrap();
+    assert!(status.success(), "the programs do not build");
 }

@@ -2,9 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 
 /// What the command answered.
 #[derive(Debug)]
@@ -28,7 +26,7 @@ impl Answer {
 
 /// The command, ready for arguments.
 pub(crate) fn earnest() -> Command {
-    let mut command = Command::new(binary());
+    let mut command = Command::new(crate::support::program("earnest"));
     command
         .arg("transcribe")
         .env("EARNEST_MODELS", crate::support::models())
@@ -66,29 +64,4 @@ pub(crate) fn answer(command: &mut Command, input: &[u8]) -> Answer {
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
-}
-
-/// The command of the profile that this test was built in, built once.
-fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        // This test is TARGET/PROFILE/deps/transcribe-HASH.
-        let test = std::env::current_exe().unwrap();
-        let profile = test.ancestors().nth(2).expect("tests are built into deps");
-        let target = profile.parent().expect("a profile has a target folder");
-        let name = match profile.file_name().and_then(OsStr::to_str) {
-            Some("debug") => "dev",
-            Some(other) => other,
-            None => panic!("no profile in {}", test.display()),
-        };
-        // The same selection as the tests' own build, so that nothing is built twice.
-        let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--workspace", "--bin", "earnest"])
-            .args(["--profile", name, "--target-dir"])
-            .arg(target)
-            .status()
-            .unwrap();
-        assert!(status.success(), "the command does not build");
-        profile.join(format!("earnest{}", std::env::consts::EXE_SUFFIX))
-    })
 }
