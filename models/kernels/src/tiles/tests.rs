@@ -66,7 +66,7 @@ proptest! {
     }
 
     #[test]
-    fn float_tiles_are_within_rounding_of_the_definition(
+    fn float_tiles_are_within_rounding_of_the_definition_and_the_same_on_every_cpu(
         (rows, width) in prop::sample::select(vec![16_usize, 32, 48, 64])
             .prop_flat_map(|width| (1..=rows_of_float_tile(width), Just(width))),
         depth in 0_usize..140,
@@ -135,6 +135,36 @@ fn check_floats(isa: Isa, rows: usize, depth: usize, width: usize, seed: u64) {
         "{} wrote past its rows",
         isa.name()
     );
+    // To the bit what the plain kernel gives, and as much more where it is to be added.
+    let mut plain = vec![f32::NAN; output.len()];
+    float_tile(
+        Isa::portable(),
+        &slices,
+        &panel,
+        width,
+        &mut plain,
+        stride,
+        false,
+    );
+    assert!(
+        output
+            .iter()
+            .zip(&plain)
+            .all(|(a, b)| a.to_bits() == b.to_bits()),
+        "{}",
+        isa.name()
+    );
+    let before = sample::floats(seed ^ 77, output.len());
+    let mut total = before.clone();
+    float_tile(isa, &slices, &panel, width, &mut total, stride, true);
+    for ((total, before), sum) in total.iter().zip(&before).zip(&output) {
+        assert_eq!(
+            *total,
+            if sum.is_nan() { *before } else { before + sum },
+            "{}",
+            isa.name()
+        );
+    }
     // The least output that will do.
     let mut exact = vec![f32::NAN; (rows.len() - 1) * stride + width];
     float_tile(isa, &slices, &panel, width, &mut exact, stride, false);

@@ -160,3 +160,84 @@ fn argmax_takes_the_first_of_equals_and_no_row_without_a_number() {
         assert_eq!(argmax(isa, &row), Some(17));
     }
 }
+
+/// A sum over lanes by its definition: joined by halves, then what fills no lanes.
+fn lane_sum(values: &[f32], add: impl Fn(f32, f32) -> f32) -> f32 {
+    let whole = values.len() / 8 * 8;
+    let lane = |lane: usize| {
+        (lane..whole)
+            .step_by(8)
+            .fold(0.0, |sum, k| add(sum, values[k]))
+    };
+    let half = |k: usize| lane(k) + lane(k + 4);
+    let joined = (half(0) + half(2)) + (half(1) + half(3));
+    values[whole..].iter().fold(joined, |sum, &x| add(sum, x))
+}
+
+#[test]
+fn norms_equal_their_definition_to_the_bit() {
+    for (rows, width) in [(1, 5), (3, 288), (9, 416), (20, 37)] {
+        let values = crate::sample::floats(3, rows * width);
+        let weight = crate::sample::floats(4, width);
+        for order in [MeanOrder::Lanes, MeanOrder::Sequential] {
+            let expected: Vec<f32> = values
+                .chunks(width)
+                .flat_map(|row| {
+                    let total = match order {
+                        MeanOrder::Lanes => lane_sum(row, |sum, x| sum + x),
+                        MeanOrder::Sequential => row.iter().fold(0.0, |sum, x| sum + x),
+                    };
+                    let mean = total / width as f32;
+                    let row: Vec<f32> = row.iter().map(|x| x - mean).collect();
+                    let squares = lane_sum(&row, |sum, x| x.mul_add(x, sum));
+                    let inverse = 1.0 / (squares / width as f32 + 1e-5).sqrt();
+                    let pairs = row.into_iter().zip(weight.clone());
+                    pairs.map(move |(x, w)| x * inverse * w)
+                })
+                .collect();
+            for isa in Isa::available() {
+                let mut output = vec![f32::NAN; values.len()];
+                layer_norm(isa, &values, &weight, 1e-5, order, &mut output);
+                assert_eq!(output, expected, "{}, {order:?}", isa.name());
+            }
+        }
+        let bias = crate::sample::floats(5, width);
+        // As many channels as the rows above are wide.
+        let mean = lane_sum(&values, |sum, x| sum + x) / values.len() as f32;
+        let squares = lane_sum(&values, |sum, x| sum + (x - mean) * (x - mean));
+        let inverse = 1.0 / (squares / values.len() as f32 + 1e-5).sqrt();
+        let shift = -(mean * inverse);
+        let expected: Vec<f32> = values
+            .iter()
+            .enumerate()
+            .map(|(index, x)| (x * inverse + shift) * weight[index / rows] + bias[index / rows])
+            .collect();
+        for isa in Isa::available() {
+            let mut actual = values.clone();
+            group_norm(isa, &mut actual, &weight, &bias, 1e-5);
+            assert_eq!(actual, expected, "{}", isa.name());
+        }
+    }
+}
+
+#[test]
+fn softmax_is_the_same_on_every_cpu() {
+    for length in [1, 15, 16, 17, 415] {
+        let values: Vec<f32> = crate::sample::floats(6, length)
+            .iter()
+            .map(|x| 9.0 * x)
+            .collect();
+        let outputs: Vec<Vec<f32>> = Isa::available()
+            .into_iter()
+            .map(|isa| {
+                let mut output = values.clone();
+                softmax(isa, &mut output);
+                output
+            })
+            .collect();
+        assert!(
+            outputs.iter().all(|output| *output == outputs[0]),
+            "{length}"
+        );
+    }
+}
