@@ -187,7 +187,7 @@ pub(super) unsafe fn float_tile(
         for first in (0..width).step_by(16) {
             macro_rules! block {
                 ($rows:tt) => {
-                    float_block::<$rows>(rows, depths, panel, (width, first), output, stride, adds)
+                    float_block::<$rows>(rows, panel, (width, first), output, stride, adds)
                 };
             }
             // SAFETY: the depth by the caller's word; rows and columns are counted here.
