@@ -180,20 +180,6 @@ pub(crate) fn create(path: &Path, bytes: &[u8], readers: Readers) -> Result<(), 
     written.map_err(|error| write_failure(path, error))
 }
 
-/// Moves a file, in the place of any that is there, and tells whether there was one to move. Of
-/// several that try at once, one succeeds.
-pub(crate) fn take(from: &Path, to: &Path) -> Result<bool, FileError> {
-    match fs::rename(from, to) {
-        Ok(()) => {}
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(write_failure(to, error)),
-    }
-    synchronise_folder_of(to)
-        .and_then(|()| synchronise_folder_of(from))
-        .map(|()| true)
-        .map_err(|error| write_failure(to, error))
-}
-
 /// Removes a file, if it is there, and tells whether it was.
 pub(crate) fn remove(path: &Path) -> Result<bool, FileError> {
     match fs::remove_file(path) {
@@ -293,17 +279,17 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_created_once_and_taken_once() {
+    fn a_file_is_created_once_and_removed_once() {
         let folder = tempfile::tempdir().unwrap();
-        let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+        let one = folder.path().join("one");
         create(&one, b"first", Readers::Owner).unwrap();
         let again = create(&one, b"second", Readers::Owner);
         assert!(matches!(again, Err(FileError::Exists { .. })));
         assert_eq!(read(&one, 100).unwrap(), b"first");
-        assert!(take(&one, &other).unwrap());
-        assert!(!take(&one, &other).unwrap());
+        assert!(remove(&one).unwrap());
+        assert!(!remove(&one).unwrap());
         assert_eq!(read_if_there(&one, 100).unwrap(), None);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]

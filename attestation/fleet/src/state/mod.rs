@@ -20,8 +20,8 @@
 //! ten devices or a hundred thousand. The shard is the first byte of SHA-256 over the file's
 //! name without its ending, so that folders stay short under whatever names.
 //!
-//! Several processes may work on one folder at once. Each file appears whole; whoever creates or
-//! renames it away first wins, and the others are told. Enrolling takes several files, so one
+//! Several processes may work on one folder at once. Each file appears whole; of several that
+//! create one, the first wins and the others are told. Enrolling takes several files, so one
 //! process does it at a time; verifying waits for nobody.
 
 mod devices;

@@ -1,11 +1,13 @@
 //! Nonces: each is issued once and answered once, however many processes try.
 
+use std::fs;
+
 use earnest_evidence::Nonce;
 use earnest_verifier::freshness::{FreshNonce, FreshnessError, MAX_RECORD_BYTES, NonceRecord};
 use ring::rand::SecureRandom;
 
 use super::{Kind, State, StateError, damaged};
-use crate::files;
+use crate::files::FileError;
 
 /// How long the record of a nonce is kept after its time, in seconds, so that a late or second
 /// answer is told what it is. After that the nonce was never issued, which is refused as well.
@@ -34,13 +36,12 @@ impl State {
         let challenge = NonceRecord::issue(nonce, device.unwrap_or(ANY), now, lifetime_seconds);
         let key = nonce.to_string();
         self.create_file(Kind::Nonces, &key, &challenge.to_json())?;
-        // Both folders are there before anybody answers, and the nonce's own first byte is as
-        // good a random choice as any of the shard to clear.
-        files::create_folder(&self.shard(Kind::Spent, &key))?;
         let is_over = |text: &str| {
             NonceRecord::from_json(text)
                 .is_ok_and(|challenge| challenge.is_over(now.saturating_sub(KEPT_SECONDS)))
         };
+        // The nonce's own first byte is as good a random choice of a shard as any. What waits goes
+        // before what is spent, so that nothing spent is ever taken for waiting.
         for kind in [Kind::Nonces, Kind::Spent] {
             self.clear(kind, bytes[0], MAX_RECORD_BYTES, is_over);
         }
@@ -48,9 +49,9 @@ impl State {
     }
 
     /// Consumes a nonce that `device` answers at `now` (seconds since 1970). Whatever the answer
-    /// is worth, there is no second one: the record is moved away before this returns, and of
-    /// several that try at once, one moves it. Only the answer of a device that the nonce is not
-    /// for leaves it as it was.
+    /// is worth, there is no second one: that it is spent is on the disk before this returns, and
+    /// of several that try at once, one creates that file. Only the answer of a device that the
+    /// nonce is not for leaves it as it was.
     ///
     /// # Errors
     ///
@@ -68,35 +69,30 @@ impl State {
         if let Err(error @ FreshnessError::OtherDevice { .. }) = outcome {
             return Err(error.into());
         }
-        let (waiting, spent) = (self.path(Kind::Nonces, &key), self.path(Kind::Spent, &key));
-        files::create_folder(&self.shard(Kind::Spent, &key))?;
-        if !files::take(&waiting, &spent)? {
-            return Err(self.answered_before(nonce, now)?.into());
+        match self.create_file(Kind::Spent, &key, &challenge.to_json()) {
+            Ok(()) => {}
+            Err(FileError::Exists { .. }) => return Err(self.answered_before(nonce, now)?.into()),
+            Err(error) => return Err(error.into()),
         }
-        files::write(
-            &spent,
-            challenge.to_json().as_bytes(),
-            files::Readers::Owner,
-        )?;
+        // Whether this outlives a power cut does not matter: the file of the spent nonce does.
+        let _ = fs::remove_file(self.path(Kind::Nonces, &key));
         Ok(outcome?)
     }
 
     /// Why a nonce that does not wait for an answer is refused.
     fn answered_before(&self, nonce: &Nonce, now: i64) -> Result<FreshnessError, StateError> {
         let nonce = *nonce;
-        Ok(match self.challenge(Kind::Spent, &nonce.to_string())? {
-            None => FreshnessError::NotIssued { nonce },
-            Some(mut challenge) => {
-                let device = challenge.device().to_owned();
-                match challenge.consume(&device, now) {
-                    Err(replayed @ FreshnessError::Replayed { .. }) => replayed,
-                    // It was moved a moment ago, and the time is not written yet.
-                    _ => FreshnessError::Replayed {
-                        nonce,
-                        consumed_at: now,
-                    },
-                }
-            }
+        let Some(mut challenge) = self.challenge(Kind::Spent, &nonce.to_string())? else {
+            return Ok(FreshnessError::NotIssued { nonce });
+        };
+        let device = challenge.device().to_owned();
+        Ok(match challenge.consume(&device, now) {
+            Err(error) => error,
+            // What is spent says when. If it does not, it is spent all the same.
+            Ok(_) => FreshnessError::Replayed {
+                nonce,
+                consumed_at: now,
+            },
         })
     }
 
