@@ -1,10 +1,10 @@
 //! Int8, f32 and attention kernels behind a safe face; the one home of unsafe in `models/`.
 //!
 //! Purpose: the products that tract would pack or dequantize afresh at each run are packed
-//! once here ([`QuantizedMatrix`], [`Matrix`]) and multiplied by kernels written for the CPU
-//! that is found at run time ([`Isa`]). Every kernel has a plain reference beside it that it
-//! is tested against; integer kernels agree to the bit on every CPU, floating-point ones
-//! within rounding.
+//! once here ([`QuantizedMatrix`], [`Convolution`]) and multiplied by kernels written for the
+//! CPU that is found at run time ([`Isa`]). Every kernel has a plain reference beside it that
+//! it is tested against, and all agree to the bit on every CPU: the order of a sum, and which
+//! of its products are rounded, is part of a kernel's definition.
 //!
 //! Constraints: no I/O, no clocks, no ONNX, no tract. Shapes are checked at the face and a
 //! wrong one panics, as slices do: callers are this workspace's own graph code, never input.
