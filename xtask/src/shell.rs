@@ -143,6 +143,13 @@ impl Program {
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }
+        // What cargo says of this very package must not reach the next cargo: build scripts
+        // look at it (ring's do), and would be run again, with all that stands on them.
+        for (name, _) in std::env::vars_os() {
+            if is_of_a_package(&name.to_string_lossy()) {
+                command.env_remove(name);
+            }
+        }
         command
     }
 }
@@ -164,6 +171,11 @@ impl fmt::Display for Program {
         }
         Ok(())
     }
+}
+
+/// Whether cargo sets this variable for one package's programs and scripts alone.
+fn is_of_a_package(name: &str) -> bool {
+    name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
 }
 
 /// Quotes an argument where a POSIX shell would not take it as it is.

@@ -66,7 +66,16 @@ fn build(profile: &Path) {
         None => panic!("{} is no profile", profile.display()),
     };
     // The same selection as the tests' own build, so that nothing is built twice.
-    let status = Command::new(env!("CARGO"))
+    let mut command = Command::new(env!("CARGO"));
+    // What cargo says of this very package must not reach the next cargo: build scripts look at
+    // it (ring's do), and would be run again, with all that stands on them.
+    for (variable, _) in std::env::vars_os() {
+        let name = variable.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&variable);
+        }
+    }
+    let status = command
         .args(["build", "--quiet", "--workspace"])
         .args(["--bin", "earnest", "--bin", "earnest-fleet"])
         .args(["--profile", name, "--target-dir"])
