@@ -217,9 +217,9 @@ impl Connection {
         let public = Public::unmarshall(&blob.public).map_err(failed("Load"))?;
         let private = Private::try_from(blob.private.clone()).map_err(failed("Load"))?;
         let srk = self.srk;
-        let key = self.command("Load", Protection::Authentic, |context| {
-            context.load(srk, private, public)
-        })?;
+        // Under the session it would take libtss2 milliseconds more, and win nothing: the blob
+        // is no secret, and the session of the command that uses the key binds the key's name.
+        let key = self.password_command("Load", |context| context.load(srk, private, public))?;
         self.then_flush(key.into(), |connection| run(connection, key))
     }
 
