@@ -37,7 +37,7 @@ fn main() -> io::Result<()> {
     let file = |kind: char, text: String| format!("{kind}{text}").into_bytes();
     write("reference", "reference", &file('r', reference.to_json()))?;
     write("reference", "enrolment", &file('e', enrolment.to_json()))?;
-    let record = NonceRecord::issue(NONCE, DEVICE, NOW, 60);
+    let record = NonceRecord::issue(NONCE, Some(DEVICE), NOW, 60);
     write("reference", "nonce", &file('n', record.to_json()))?;
     let policy = r#"p{"format":"earnest-policy/1","name":"n","bank":"sha256","pcrs":[4,7,11],
         "software_tpm":"allow","firmware_log":"optional","measured_log":"required",

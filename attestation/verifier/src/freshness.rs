@@ -1,4 +1,4 @@
-//! Nonces: each is issued for one device, is good for one answer, and for a time.
+//! Nonces: each is issued for one device or for any, is good for one answer, and for a time.
 //!
 //! The state of one nonce is a [`NonceRecord`], which the fleet keeps as one small file by the
 //! nonce's name, so that looking one up costs the same however many devices there are. What
@@ -10,7 +10,7 @@
 //! use earnest_verifier::freshness::{FreshnessError, NonceRecord};
 //!
 //! let nonce = Nonce::from_bytes([7; 32]);
-//! let mut record = NonceRecord::issue(nonce, "kitchen", 1_000, 60);
+//! let mut record = NonceRecord::issue(nonce, Some("kitchen"), 1_000, 60);
 //! assert!(record.consume("kitchen", 1_030).is_ok());
 //! let again = record.consume("kitchen", 1_031);
 //! assert_eq!(again, Err(FreshnessError::Replayed { nonce, consumed_at: 1_030 }));
@@ -30,7 +30,9 @@ pub const MAX_DEVICE_BYTES: usize = 128;
 #[serde(deny_unknown_fields)]
 pub struct NonceRecord {
     nonce: Nonce,
-    device: String,
+    /// Whose answer it takes; of none, anyone's, and whoever gave it stands here then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
     issued_at: i64,
     lifetime_seconds: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -120,12 +122,18 @@ impl FreshnessError {
 }
 
 impl NonceRecord {
-    /// A nonce for `device`, issued at `now` (seconds since 1970). The caller drew it from a
-    /// random source, and takes the lifetime from the policy.
-    pub fn issue(nonce: Nonce, device: &str, now: i64, lifetime_seconds: u32) -> NonceRecord {
+    /// A nonce for `device`, or for whichever answers first, issued at `now` (seconds since
+    /// 1970). The caller drew it from a random source, and takes the lifetime from the policy.
+    /// That whoever answers is enrolled is up to the caller too.
+    pub fn issue(
+        nonce: Nonce,
+        device: Option<&str>,
+        now: i64,
+        lifetime_seconds: u32,
+    ) -> NonceRecord {
         NonceRecord {
             nonce,
-            device: device.to_owned(),
+            device: device.map(str::to_owned),
             issued_at: now,
             lifetime_seconds,
             consumed_at: None,
@@ -137,9 +145,14 @@ impl NonceRecord {
         self.nonce
     }
 
-    /// The device that it was issued for.
-    pub fn device(&self) -> &str {
-        &self.device
+    /// The device that it was issued for, or that answered it; none while any may.
+    pub fn device(&self) -> Option<&str> {
+        self.device.as_deref()
+    }
+
+    /// When it was answered, in seconds since 1970; none while it waits.
+    pub fn consumed_at(&self) -> Option<i64> {
+        self.consumed_at
     }
 
     /// Whether its time is over at `now`: then its record may be removed, after which the nonce
@@ -157,16 +170,17 @@ impl NonceRecord {
     /// When it is another device's, was consumed before, or is too old.
     pub fn consume(&mut self, device: &str, now: i64) -> Result<FreshNonce, FreshnessError> {
         let nonce = self.nonce;
-        if device != self.device {
+        if let Some(expected) = self.device.as_deref().filter(|&it| it != device) {
             return Err(FreshnessError::OtherDevice {
                 nonce,
-                expected: self.device.clone(),
+                expected: expected.to_owned(),
                 found: device.chars().take(MAX_DEVICE_BYTES).collect(),
             });
         }
         if let Some(consumed_at) = self.consumed_at {
             return Err(FreshnessError::Replayed { nonce, consumed_at });
         }
+        self.device = Some(device.to_owned());
         self.consumed_at = Some(now);
         if now < self.issued_at {
             return Err(FreshnessError::FromTheFuture {
@@ -185,7 +199,7 @@ impl NonceRecord {
         }
         Ok(FreshNonce {
             nonce,
-            device: self.device.clone(),
+            device: device.to_owned(),
         })
     }
 
@@ -220,7 +234,7 @@ impl FreshNonce {
         self.nonce
     }
 
-    /// The device that it was issued for.
+    /// The device that answers, for which it was issued or which was the first of any.
     pub fn device(&self) -> &str {
         &self.device
     }
@@ -233,7 +247,7 @@ mod tests {
     const NONCE: Nonce = Nonce::from_bytes([7; 32]);
 
     fn issued() -> NonceRecord {
-        NonceRecord::issue(NONCE, "kitchen", 1000, 60)
+        NonceRecord::issue(NONCE, Some("kitchen"), 1000, 60)
     }
 
     #[test]
@@ -276,6 +290,24 @@ mod tests {
         };
         assert_eq!(record.consume("attic", 1001), Err(other));
         assert!(record.consume("kitchen", 1002).is_ok());
+    }
+
+    #[test]
+    fn a_nonce_for_any_device_is_the_first_ones_alone() {
+        let mut record = NonceRecord::issue(NONCE, None, 1000, 60);
+        assert_eq!((record.device(), record.consumed_at()), (None, None));
+        let waiting = NonceRecord::from_json(&record.to_json());
+        assert_eq!(waiting, Ok(record.clone()));
+        assert_eq!(record.consume("attic", 1001).unwrap().device(), "attic");
+        assert_eq!(record.device(), Some("attic"));
+        assert_eq!(record.consumed_at(), Some(1001));
+        let replayed = FreshnessError::Replayed {
+            nonce: NONCE,
+            consumed_at: 1001,
+        };
+        assert_eq!(record.consume("attic", 1002), Err(replayed));
+        let other = record.consume("kitchen", 1002);
+        assert!(matches!(other, Err(FreshnessError::OtherDevice { .. })));
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub fn reference(data: &[u8]) {
         }),
         b'n' => read(text, NonceRecord::from_json, |record| {
             let (mut record, json) = (record.clone(), record.to_json());
-            let device = record.device().to_owned();
+            let device = record.device().unwrap_or("any").to_owned();
             let first = record.consume(&device, 0);
             assert!(record.consume(&device, 0).is_err(), "{first:?}");
             Some(json)

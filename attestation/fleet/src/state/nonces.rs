@@ -13,9 +13,6 @@ use crate::files::FileError;
 /// answer is told what it is. After that the nonce was never issued, which is refused as well.
 const KEPT_SECONDS: i64 = 3_600;
 
-/// In the place of a device's name, which is never empty: any that is enrolled may answer.
-const ANY: &str = "";
-
 impl State {
     /// Issues a nonce at `now` (seconds since 1970), for one device or for any that is enrolled,
     /// and clears away old ones of one shard.
@@ -33,7 +30,7 @@ impl State {
         let mut bytes = [0; earnest_evidence::NONCE_BYTES];
         random.fill(&mut bytes).map_err(|_| StateError::Random)?;
         let nonce = Nonce::from_bytes(bytes);
-        let challenge = NonceRecord::issue(nonce, device.unwrap_or(ANY), now, lifetime_seconds);
+        let challenge = NonceRecord::issue(nonce, device, now, lifetime_seconds);
         let key = nonce.to_string();
         self.create_file(Kind::Nonces, &key, &challenge.to_json())?;
         let is_over = |text: &str| {
@@ -62,9 +59,6 @@ impl State {
         let Some(mut challenge) = self.challenge(Kind::Nonces, &key)? else {
             return Err(self.answered_before(nonce, now)?.into());
         };
-        if challenge.device() == ANY {
-            challenge = given_to(device, &challenge)?;
-        }
         let outcome = challenge.consume(device, now);
         if let Err(error @ FreshnessError::OtherDevice { .. }) = outcome {
             return Err(error.into());
@@ -82,16 +76,12 @@ impl State {
     /// Why a nonce that does not wait for an answer is refused.
     fn answered_before(&self, nonce: &Nonce, now: i64) -> Result<FreshnessError, StateError> {
         let nonce = *nonce;
-        let Some(mut challenge) = self.challenge(Kind::Spent, &nonce.to_string())? else {
-            return Ok(FreshnessError::NotIssued { nonce });
-        };
-        let device = challenge.device().to_owned();
-        Ok(match challenge.consume(&device, now) {
-            Err(error) => error,
+        Ok(match self.challenge(Kind::Spent, &nonce.to_string())? {
+            None => FreshnessError::NotIssued { nonce },
             // What is spent says when. If it does not, it is spent all the same.
-            Ok(_) => FreshnessError::Replayed {
+            Some(spent) => FreshnessError::Replayed {
                 nonce,
-                consumed_at: now,
+                consumed_at: spent.consumed_at().unwrap_or(now),
             },
         })
     }
@@ -104,14 +94,4 @@ impl State {
                 .map_err(|error| damaged(&self.path(kind, key), &error)),
         }
     }
-}
-
-/// The record of a nonce that any device may answer, now that this one does.
-fn given_to(device: &str, any: &NonceRecord) -> Result<NonceRecord, FreshnessError> {
-    let unreadable = |error: serde_json::Error| FreshnessError::Unreadable {
-        reason: error.to_string(),
-    };
-    let mut record: serde_json::Value = serde_json::from_str(&any.to_json()).map_err(unreadable)?;
-    record["device"] = device.into();
-    NonceRecord::from_json(&record.to_string())
 }

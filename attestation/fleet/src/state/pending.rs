@@ -1,9 +1,7 @@
 //! Enrolments that wait for their answer.
 
 use earnest_evidence::enrolment::{Answer, Challenge, ChallengeId};
-use earnest_verifier::enrolment::{
-    Candidate, Enrolment, EnrolmentError, MAX_ENROLMENT_BYTES, Pending,
-};
+use earnest_verifier::enrolment::{Candidate, Enrolment, MAX_ENROLMENT_BYTES, Pending};
 use ring::rand::SecureRandom;
 
 use super::{Kind, State, StateError, damaged};
@@ -29,7 +27,8 @@ impl State {
             candidate.challenge(now.saturating_add(ANSWER_SECONDS), random)?;
         let key = challenge.id().to_string();
         self.create_file(Kind::Pending, &key, &pending.to_json())?;
-        let is_over = |text: &str| is_over(text, now);
+        let is_over =
+            |text: &str| Pending::from_json(text).is_ok_and(|pending| now >= pending.expires_at());
         // The identifier is random, so its first byte is as good a choice of a shard as any.
         let [shard, ..] = *challenge.id().as_bytes();
         self.clear(Kind::Pending, shard, MAX_ENROLMENT_BYTES, is_over);
@@ -62,17 +61,4 @@ impl State {
     pub fn end_enrolment(&self, id: ChallengeId) -> Result<bool, StateError> {
         Ok(files::remove(&self.path(Kind::Pending, &id.to_string()))?)
     }
-}
-
-/// Whether nobody can answer any more: a wrong answer is then refused for being late.
-fn is_over(text: &str, now: i64) -> bool {
-    let Ok(pending) = Pending::from_json(text) else {
-        return false;
-    };
-    Answer::new(pending.id(), &[0]).is_ok_and(|wrong| {
-        matches!(
-            pending.confirm(&wrong, now),
-            Err(EnrolmentError::TooLate { .. })
-        )
-    })
 }

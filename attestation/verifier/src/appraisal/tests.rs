@@ -57,7 +57,7 @@ fn honest_devices_pass_with_every_kind_of_key() {
 #[test]
 fn a_replayed_nonce_is_refused() {
     let device = Device::new(Key::ecc());
-    let mut record = NonceRecord::issue(NONCE, DEVICE, NOW - 10, 60);
+    let mut record = NonceRecord::issue(NONCE, Some(DEVICE), NOW - 10, 60);
     assert!(record.consume(DEVICE, NOW - 5).is_ok());
     let again = record.consume(DEVICE, NOW);
     let (evidence, enrolment) = (device.evidence(), device.enrolment(false));
@@ -79,7 +79,7 @@ fn a_replayed_nonce_is_refused() {
 #[test]
 fn a_stale_nonce_is_refused() {
     let device = Device::new(Key::ecc());
-    let stale = NonceRecord::issue(NONCE, DEVICE, NOW - 60, 60).consume(DEVICE, NOW);
+    let stale = NonceRecord::issue(NONCE, Some(DEVICE), NOW - 60, 60).consume(DEVICE, NOW);
     let (evidence, enrolment) = (device.evidence(), device.enrolment(false));
     let appraisal = appraise(
         &evidence,
@@ -101,7 +101,7 @@ fn a_quote_for_another_nonce_is_refused() {
     let mut renamed = device.evidence();
     renamed.nonce = Nonce::from_bytes([1; 32]);
     assert_eq!(reasons(&device, &renamed), ["envelope_nonce"]);
-    let other = NonceRecord::issue(NONCE, "attic", NOW, 60).consume("attic", NOW);
+    let other = NonceRecord::issue(NONCE, Some("attic"), NOW, 60).consume("attic", NOW);
     let appraisal = appraise(
         &device.evidence(),
         &device.enrolment(false),

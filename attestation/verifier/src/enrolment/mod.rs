@@ -357,6 +357,11 @@ impl Pending {
         &self.enrolment.device
     }
 
+    /// When its answer is too late, in seconds since 1970.
+    pub fn expires_at(&self) -> i64 {
+        self.expires_at
+    }
+
     /// Takes the secret that the device's TPM gave back, at `now` (seconds since 1970). Digests
     /// are compared, so that the time it takes tells nothing of the secret.
     ///

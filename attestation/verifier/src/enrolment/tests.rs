@@ -49,7 +49,7 @@ fn a_key_that_is_not_bound_to_the_endorsement_key_is_refused() {
 
 #[test]
 fn an_answer_that_is_late_or_to_another_challenge_is_refused() {
-    let late = pending().confirm(&answer(ID, 9), NOW + 60);
+    let late = pending().confirm(&answer(ID, 9), pending().expires_at());
     let (expires_at, now) = (NOW + 60, NOW + 60);
     assert_eq!(late, Err(EnrolmentError::TooLate { expires_at, now }));
     let found = ChallengeId::from_bytes([4; 16]);

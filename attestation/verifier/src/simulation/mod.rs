@@ -372,7 +372,7 @@ pub fn policy_of(members: &str) -> Policy {
 
 /// A nonce that is fresh.
 pub fn fresh() -> Result<FreshNonce, FreshnessError> {
-    NonceRecord::issue(NONCE, DEVICE, NOW - 10, 60).consume(DEVICE, NOW)
+    NonceRecord::issue(NONCE, Some(DEVICE), NOW - 10, 60).consume(DEVICE, NOW)
 }
 
 /// What a verifier does for one device, over and over: for benches.
