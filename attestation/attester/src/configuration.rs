@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use earnest_evidence::sealing::PcrSet;
+use earnest_evidence::tpm::PcrSet;
 use earnest_tpm::DeviceAddress;
 use serde::{Deserialize, Serialize};
 
@@ -108,7 +108,7 @@ impl Configuration {
                 TpmChoice::Software => SOFTWARE.to_owned(),
                 TpmChoice::At(address) => address.to_string(),
             },
-            boot_pcrs: self.boot_pcrs.indices().collect(),
+            boot_pcrs: self.boot_pcrs.iter().collect(),
             firmware_log: self.firmware_log.clone(),
         };
         toml::to_string(&raw).expect("strings and small numbers always have a TOML form")
@@ -160,7 +160,7 @@ pub enum ConfigurationError {
     Tpm(#[from] earnest_tpm::AddressError),
     /// No such PCRs.
     #[error("the configuration names PCRs that are none: {0}")]
-    Pcrs(#[from] earnest_evidence::sealing::PcrSetError),
+    Pcrs(#[from] earnest_evidence::tpm::SelectionError),
     /// Sealed to nothing.
     #[error("`boot_pcrs` is empty: the model would be sealed to nothing")]
     NoPcrs,

@@ -5,8 +5,9 @@ use std::path::Path;
 use earnest_evidence::envelope::{Authority, EncodeError, Evidence};
 use earnest_evidence::firmware::{AllowList, EventLog, LogError};
 use earnest_evidence::measured::DEFAULT_PCR;
-use earnest_evidence::sealing::PcrSet;
-use earnest_evidence::tpm::{Attest, PcrValues, PcrValuesError, Public, Signature, StructureError};
+use earnest_evidence::tpm::{
+    Attest, PcrSet, PcrValues, PcrValuesError, Public, Signature, StructureError,
+};
 use earnest_evidence::{Digest, HashAlgorithm, Nonce};
 use earnest_tpm::{Attestation, TpmError, TrustModule};
 

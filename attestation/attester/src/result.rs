@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use earnest_evidence::NONCE_BYTES;
 use earnest_evidence::measured::DEFAULT_PCR;
-use earnest_evidence::sealing::PcrSet;
-use earnest_evidence::tpm::{Attest, Name, Public, StructureError};
+use earnest_evidence::tpm::{Attest, Name, PcrSet, Public, StructureError};
 use earnest_tpm::{TpmError, TrustModule};
 use earnest_verifier::ear::{BindingError, DeviceState, Ear, ResultVerifier, TokenError};
 

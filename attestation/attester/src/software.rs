@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use earnest_evidence::sealing::PcrSet;
+use earnest_evidence::tpm::PcrSet;
 use earnest_tpm::{
     AddressError, DeviceAddress, PreparedTpm, SoftwareTpm, SoftwareTpmError, TpmError, TrustModule,
 };

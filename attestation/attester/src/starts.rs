@@ -9,7 +9,7 @@ use std::fs::File;
 use earnest_evidence::measured::{
     DEFAULT_PCR, LogFull, MAX_MEASURED_LOG_BYTES, MeasuredLog, Start,
 };
-use earnest_evidence::sealing::PcrSet;
+use earnest_evidence::tpm::PcrSet;
 use earnest_evidence::{Digest, HashAlgorithm};
 use earnest_tpm::{TpmError, TrustModule};
 

@@ -5,7 +5,8 @@
 use std::error::Error;
 use std::time::Instant;
 
-use earnest_evidence::sealing::{KeyGrant, LeastVersion, PcrSet, PolicyKey, SignedVersion};
+use earnest_evidence::sealing::{KeyGrant, LeastVersion, PolicyKey, SignedVersion};
+use earnest_evidence::tpm::PcrSet;
 use earnest_tpm::{
     AkAlgorithm, PreparedTpm, ProvisionOptions, SoftwareTpm, Tpm, TrustModule as _, provision,
     quiet_library,

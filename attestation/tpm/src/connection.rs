@@ -2,7 +2,8 @@
 
 use std::fmt::Display;
 
-use earnest_evidence::sealing::{PcrSet, PolicyKey, SignatureBytes};
+use earnest_evidence::sealing::{PolicyKey, SignatureBytes};
+use earnest_evidence::tpm::PcrSet;
 use tss_esapi::attributes::SessionAttributesBuilder;
 use tss_esapi::constants::response_code::Tss2ResponseCode;
 use tss_esapi::constants::{SessionType, StartupType};
@@ -306,9 +307,9 @@ fn ecdsa(signature: &SignatureBytes) -> Result<Signature, Error> {
 /// These PCRs of the SHA-256 bank, as the library has them.
 pub(crate) fn selection(pcrs: PcrSet) -> Result<PcrSelectionList, Error> {
     let slots = pcrs
-        .indices()
-        .filter_map(|index| PcrSlot::try_from(1_u32 << index).ok())
-        .collect::<Vec<PcrSlot>>();
+        .iter()
+        .map(|index| PcrSlot::try_from(1_u32 << index))
+        .collect::<Result<Vec<PcrSlot>, Error>>()?;
     PcrSelectionList::builder()
         .with_selection(HashingAlgorithm::Sha256, &slots)
         .build()

@@ -3,9 +3,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use earnest_evidence::sealing::{
-    LAST_PCR, LeastVersion, PcrSet, PolicyKey, SignedPolicy, SignedVersion,
-};
+use earnest_evidence::HashAlgorithm;
+use earnest_evidence::sealing::{LeastVersion, PolicyKey, SignedPolicy, SignedVersion};
+use earnest_evidence::tpm::{PCR_COUNT, PcrSelection, PcrSet};
 use ring::digest::{Context, SHA256};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
@@ -31,7 +31,7 @@ pub struct FakeModule {
 }
 
 struct Inside {
-    pcrs: [[u8; 32]; LAST_PCR as usize + 1],
+    pcrs: [[u8; 32]; PCR_COUNT as usize],
     least: LeastVersion,
     clock: Clock,
     gone: bool,
@@ -62,7 +62,7 @@ impl FakeModule {
             ak,
             authority,
             inside: Mutex::new(Inside {
-                pcrs: [[0; 32]; LAST_PCR as usize + 1],
+                pcrs: [[0; 32]; PCR_COUNT as usize],
                 least,
                 clock: Clock {
                     clock: 1_000,
@@ -85,7 +85,7 @@ impl FakeModule {
     /// Restarts the device: every PCR is zero again, and the reset count is one higher.
     pub fn restart(&self) {
         let mut inside = self.lock();
-        inside.pcrs = [[0; 32]; LAST_PCR as usize + 1];
+        inside.pcrs = [[0; 32]; PCR_COUNT as usize];
         inside.clock.reset_count += 1;
         inside.clock.restart_count = 0;
     }
@@ -194,7 +194,8 @@ impl TrustModule for FakeModule {
 
     fn quote(&self, nonce: &[u8; 32], pcrs: PcrSet) -> Result<Attestation, TpmError> {
         let digest = self.pcr_read(pcrs)?.digest();
-        let attested = [&pcrs.selection_bytes()[..], &sized(&digest)].concat();
+        let selection = PcrSelection::of_bank(HashAlgorithm::Sha256, pcrs).marshal();
+        let attested = [&selection[..], &sized(&digest)].concat();
         self.attest(0x8018, nonce, &attested)
     }
 
@@ -211,11 +212,10 @@ impl TrustModule for FakeModule {
 
     fn pcr_read(&self, pcrs: PcrSet) -> Result<PcrValues, TpmError> {
         let inside = self.here()?;
-        let values = pcrs.indices().map(|index| inside.pcrs[usize::from(index)]);
-        Ok(PcrValues {
-            pcrs,
-            values: values.collect(),
-        })
+        let value = |pcr: u8| inside.pcrs.get(usize::from(pcr)).copied();
+        let values: Option<Vec<[u8; 32]>> = pcrs.iter().map(value).collect();
+        let values = values.ok_or_else(|| library("there is no such PCR"))?;
+        Ok(PcrValues { pcrs, values })
     }
 
     fn pcr_extend(&self, index: u8, measured: &[u8; 32]) -> Result<(), TpmError> {

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use earnest_evidence::sealing::{LeastVersion, PcrSet, SignedPolicy, SignedVersion};
+use earnest_evidence::sealing::{LeastVersion, SignedPolicy, SignedVersion};
+use earnest_evidence::tpm::PcrSet;
 use zeroize::Zeroizing;
 
 use crate::state::SealedKey;
@@ -54,7 +55,7 @@ impl PcrValues {
 
     /// Index and value, ascending.
     pub fn iter(&self) -> impl Iterator<Item = (u8, &[u8; 32])> {
-        self.pcrs.indices().zip(&self.values)
+        self.pcrs.iter().zip(&self.values)
     }
 
     /// The value of one PCR, if it was read.

@@ -1,6 +1,6 @@
 //! Reading, attesting and signing, over a connection.
 
-use earnest_evidence::sealing::PcrSet;
+use earnest_evidence::tpm::PcrSet;
 use tss_esapi::constants::CapabilityType;
 use tss_esapi::constants::tss::{TPM2_RH_NULL, TPM2_ST_HASHCHECK};
 use tss_esapi::handles::{
@@ -269,7 +269,7 @@ pub(crate) fn pcr_read(connection: &mut Connection, pcrs: PcrSet) -> Result<PcrV
 /// Reads the PCRs eight at a time; nothing when one of them changed in between.
 fn read_once(connection: &mut Connection, pcrs: PcrSet) -> Result<Option<Vec<[u8; 32]>>, TpmError> {
     const COMMAND: &str = "PCR_Read";
-    let indices: Vec<u8> = pcrs.indices().collect();
+    let indices: Vec<u8> = pcrs.iter().collect();
     let mut values = Vec::with_capacity(indices.len());
     let mut moment = None;
     for part in indices.chunks(DIGESTS_A_READ) {

@@ -5,7 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use earnest_evidence::sealing::{LeastVersion, PcrSet, SignedPolicy, SignedVersion};
+use earnest_evidence::sealing::{LeastVersion, SignedPolicy, SignedVersion};
+use earnest_evidence::tpm::PcrSet;
 use zeroize::Zeroizing;
 
 use crate::connection::Connection;
@@ -41,7 +42,7 @@ const LAST_PAUSE: Duration = Duration::from_secs(2);
 /// TPM down in order; [`Tpm::close`] says whether that worked.
 ///
 /// ```no_run
-/// use earnest_evidence::sealing::PcrSet;
+/// use earnest_evidence::tpm::PcrSet;
 /// use earnest_tpm::{State, Tpm, TrustModule as _};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -2,9 +2,10 @@
 
 use earnest_evidence::sealing::{
     Approval, GENERATION_OFFSET, KeyGrant, LEAST_VERSION_BYTES, LEAST_VERSION_INDEX, LeastVersion,
-    PcrSet, PolicyDigest, PolicyKey, Purpose, SignatureBytes, SignedPolicy, SignedPolicyError,
+    PolicyDigest, PolicyKey, Purpose, SignatureBytes, SignedPolicy, SignedPolicyError,
     SignedVersion, SignedVersionError, VERSION_OFFSET, index_name, write_parameters_digest,
 };
+use earnest_evidence::tpm::PcrSet;
 use ring::digest;
 use tss_esapi::handles::{NvIndexHandle, NvIndexTpmHandle, TpmHandle};
 use tss_esapi::interface_types::resource_handles::NvAuth;

@@ -2,7 +2,9 @@
 
 use ring::digest::{Context, SHA256};
 
-use super::{PcrSet, PolicyKey};
+use super::PolicyKey;
+use crate::HashAlgorithm;
+use crate::tpm::{PcrSelection, PcrSet};
 
 /// Command codes (TPM 2.0 Part 2, "`TPM_CC` listing").
 const POLICY_NV: u32 = 0x0000_0149;
@@ -28,10 +30,12 @@ impl PolicyDigest {
         &self.0
     }
 
-    /// `TPM2_PolicyPCR`: the PCRs `selection`, one behind the other, have this SHA-256.
+    /// `TPM2_PolicyPCR`: the values of `pcrs` of the SHA-256 bank, one behind the other, have
+    /// this SHA-256.
     #[must_use]
-    pub fn pcr(self, selection: PcrSet, pcr_digest: &[u8; 32]) -> PolicyDigest {
-        self.step(POLICY_PCR, &[&selection.selection_bytes(), pcr_digest])
+    pub fn pcr(self, pcrs: PcrSet, pcr_digest: &[u8; 32]) -> PolicyDigest {
+        let selection = PcrSelection::of_bank(HashAlgorithm::Sha256, pcrs).marshal();
+        self.step(POLICY_PCR, &[&selection, pcr_digest])
     }
 
     /// `TPM2_PolicyNV` with `TPM_EO_UNSIGNED_LE`: the big-endian number at `offset` in the

@@ -35,19 +35,19 @@
 //! digest; Part 2, `TPMS_NV_PUBLIC` and `TPMA_NV`, for the name of the index.
 //!
 //! ```
-//! use earnest_evidence::sealing::{PcrSet, PolicyDigest};
+//! use earnest_evidence::sealing::PolicyDigest;
+//! use earnest_evidence::tpm::PcrSet;
 //!
 //! let boot = PcrSet::of(&[4, 7, 11])?;
 //! let policy = PolicyDigest::START.pcr(boot, &[0; 32]);
 //! assert_ne!(policy, PolicyDigest::START);
-//! # Ok::<(), earnest_evidence::sealing::PcrSetError>(())
+//! # Ok::<(), earnest_evidence::tpm::SelectionError>(())
 //! ```
 
 mod digest;
 mod grant;
 mod index;
 mod key;
-mod pcrs;
 mod policy;
 #[cfg(test)]
 mod tests;
@@ -62,6 +62,5 @@ pub use index::{
 pub use key::{
     POLICY_KEY_BYTES, PolicyKey, PolicyKeyError, SIGNATURE_BYTES, SignatureBytes, SignatureError,
 };
-pub use pcrs::{LAST_PCR, PcrSet, PcrSetError};
 pub use policy::{Approval, MAX_APPROVALS, SignPolicyError, SignedPolicy, SignedPolicyError};
 pub use version::{SIGNED_VERSION_BYTES, SignedVersion, SignedVersionError};

@@ -3,9 +3,9 @@
 use super::grant::{GrantError, KeyGrant, Purpose};
 use super::index::{VERSION_OFFSET, index_name};
 use super::key::{PolicyKey, SignatureBytes, SignatureError};
-use super::pcrs::{PcrSet, PcrSetError};
 use super::{GRANT_BYTES, PolicyDigest, SIGNATURE_BYTES};
 use crate::bytes::{Reader, Truncated};
+use crate::tpm::{PcrSet, SelectionError};
 
 /// The file's first bytes; the last of them is the version of the format.
 const MAGIC: [u8; 8] = *b"earnpol\x01";
@@ -45,7 +45,8 @@ impl SignedPolicy {
     ///
     /// # Errors
     ///
-    /// When there is no state or more than [`MAX_APPROVALS`], and those of `sign`.
+    /// When no PCR is selected or one that does not exist, there is no state or more than
+    /// [`MAX_APPROVALS`], and those of `sign`.
     pub fn sign<E>(
         root: &PolicyKey,
         grant: KeyGrant,
@@ -54,6 +55,7 @@ impl SignedPolicy {
         pcr_digests: &[[u8; 32]],
         mut sign: impl FnMut(&[u8]) -> Result<SignatureBytes, E>,
     ) -> Result<SignedPolicy, SignPolicyError<E>> {
+        let pcrs = bound_to(pcrs.mask())?;
         let found = pcr_digests.len();
         if !(1..=MAX_APPROVALS).contains(&found) {
             return Err(SignPolicyError::Count { found });
@@ -92,7 +94,7 @@ impl SignedPolicy {
             });
         }
         let grant = KeyGrant::parse(&mut reader)?;
-        let pcrs = PcrSet::from_mask(reader.u32("mask of PCRs")?)?;
+        let pcrs = bound_to(reader.u32("mask of PCRs")?)?;
         let version = reader.u64("version")?;
         let count = usize::from(reader.u16("number of approvals")?);
         if !(1..=MAX_APPROVALS).contains(&count) {
@@ -165,7 +167,7 @@ impl SignedPolicy {
         &self.grant
     }
 
-    /// The PCRs that count.
+    /// The PCRs of the SHA-256 bank that count, at least one.
     pub fn pcrs(&self) -> PcrSet {
         self.pcrs
     }
@@ -191,6 +193,15 @@ impl SignedPolicy {
     /// The policy that the policy key signs for this state.
     pub fn policy(&self, root: &PolicyKey, pcr_digest: &[u8; 32]) -> PolicyDigest {
         state_policy(root, self.pcrs, self.version, pcr_digest)
+    }
+}
+
+/// What a policy may be bound to: over no PCR it would hold in every state, and over one that
+/// does not exist in none.
+fn bound_to(mask: u32) -> Result<PcrSet, SelectionError> {
+    match PcrSet::from_mask(mask)? {
+        PcrSet::EMPTY => Err(SelectionError::Empty),
+        pcrs => Ok(pcrs),
     }
 }
 
@@ -227,7 +238,7 @@ pub enum SignedPolicyError {
     },
     /// It selects no PCRs, or some that do not exist.
     #[error("the signed policy has no set of PCRs")]
-    Pcrs(#[from] PcrSetError),
+    Pcrs(#[from] SelectionError),
     /// No state, or too many.
     #[error("a signed policy approves 1 to {MAX_APPROVALS} states, not {found}")]
     Count {
@@ -262,6 +273,9 @@ pub enum SignedPolicyError {
 /// Why boot states are not signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignPolicyError<E> {
+    /// Nothing to bind it to, or PCRs that do not exist.
+    #[error("a policy is bound to PCRs that exist")]
+    Pcrs(#[from] SelectionError),
     /// No state, or too many.
     #[error("a signed policy approves 1 to {MAX_APPROVALS} states, not {found}")]
     Count {

@@ -6,6 +6,7 @@ use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 
 use super::*;
+use crate::tpm::{PcrSet, SelectionError};
 
 /// A signing key for these tests alone.
 struct Signer {
@@ -156,34 +157,26 @@ fn every_truncation_and_every_further_byte_is_refused() {
 }
 
 #[test]
-fn sets_of_pcrs_are_not_empty_and_end_with_the_last_one() {
-    assert_eq!(PcrSet::of(&[]), Err(PcrSetError::Empty));
-    assert_eq!(PcrSet::of(&[24]), Err(PcrSetError::TooHigh { found: 24 }));
-    assert_eq!(
-        PcrSet::from_mask(1 << 31),
-        Err(PcrSetError::TooHigh { found: 31 })
+fn a_policy_is_bound_to_pcrs_that_exist() {
+    let check = |mask: u32, expected: SelectionError| {
+        let mut bytes = SIGNED.encode();
+        bytes[8 + GRANT_BYTES..][..4].copy_from_slice(&mask.to_be_bytes());
+        let refused = SignedPolicy::parse(&bytes);
+        assert_eq!(refused, Err(SignedPolicyError::Pcrs(expected)));
+    };
+    check(0, SelectionError::Empty);
+    check(1 << 24, SelectionError::NoSuchPcr { found: 24 });
+    let sign = |message: &[u8]| POLICY.sign(message);
+    let unbound = SignedPolicy::sign(
+        &ROOT.key,
+        grant(&ROOT, 3),
+        PcrSet::EMPTY,
+        9,
+        &[[0; 32]],
+        sign,
     );
-    let set = PcrSet::of(&[23, 0, 9, 0]).unwrap();
-    assert_eq!(set.indices().collect::<Vec<u8>>(), [0, 9, 23]);
-    assert_eq!(set.to_string(), "0,9,23");
-    assert_eq!(
-        set.selection_bytes(),
-        [0, 0, 0, 1, 0, 0x0b, 3, 0x01, 0x02, 0x80]
-    );
-}
-
-#[test]
-fn a_set_of_pcrs_is_also_one_that_may_be_empty_and_back_unless_it_is() {
-    use crate::tpm;
-
-    let set = PcrSet::of(&[0, 9, 23]).unwrap();
-    let plain = tpm::PcrSet::from(set);
-    assert_eq!(plain, tpm::PcrSet::of(&[0, 9, 23]).unwrap());
-    assert_eq!(PcrSet::try_from(plain), Ok(set));
-    assert_eq!(
-        PcrSet::try_from(tpm::PcrSet::EMPTY),
-        Err(PcrSetError::Empty)
-    );
+    let expected = SignPolicyError::Pcrs(SelectionError::Empty);
+    assert_eq!(unbound, Err(expected));
 }
 
 /// The digests of a trial session of a TPM (libtpms 0.9.2), asked by tpm2-tools.

@@ -17,6 +17,7 @@ mod buffer;
 mod error;
 mod key;
 mod pcr_file;
+mod pcr_set;
 mod pcr_values;
 mod public;
 mod selection;
@@ -29,10 +30,11 @@ pub use buffer::{Buffer, MAX_NAME_BYTES, Name};
 pub use error::StructureError;
 pub use key::{Curve, KeyError, MAX_PEM_BYTES, PublicKey};
 pub use pcr_file::{MAX_PCR_FILE_BYTES, PcrFileError};
+pub use pcr_set::{PCR_COUNT, PcrSet};
 pub use pcr_values::{PcrValues, PcrValuesError};
 pub use public::{
     EccParameters, KeyedHashParameters, ObjectAttributes, Parameters, Public, RsaParameters,
     Scheme, Symmetric,
 };
-pub use selection::{MAX_BANKS, PCR_COUNT, PcrBank, PcrSelection, PcrSet, SelectionError};
+pub use selection::{MAX_BANKS, PcrBank, PcrSelection, SelectionError};
 pub use signature::Signature;

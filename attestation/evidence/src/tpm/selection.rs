@@ -2,12 +2,9 @@
 
 use std::fmt;
 
-use super::StructureError;
+use super::{PcrSet, StructureError};
 use crate::HashAlgorithm;
 use crate::bytes::Reader;
-
-/// PCRs that a PC Client TPM has (TCG PC Client Platform TPM Profile, "PCR Attributes").
-pub const PCR_COUNT: u8 = 24;
 
 /// Most banks in a selection: `TPM2_NUM_PCR_BANKS` of the TSS 2.0, which the tools' file holds.
 pub const MAX_BANKS: usize = 16;
@@ -15,94 +12,8 @@ pub const MAX_BANKS: usize = 16;
 /// Most bytes of a bank's bitmap: `TPM2_PCR_SELECT_MAX` of the TSS 2.0.
 const MAX_OCTETS: u8 = 4;
 
-/// Bytes of a bitmap that selects of [`PCR_COUNT`] PCRs, which PC Client TPMs insist on.
+/// Bytes of a bitmap that selects of [`PCR_COUNT`](super::PCR_COUNT) PCRs, which PC Client TPMs insist on.
 const PC_CLIENT_OCTETS: u8 = 3;
-
-/// A set of PCRs by their numbers, 0 to 31.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct PcrSet(u32);
-
-impl PcrSet {
-    /// None.
-    pub const EMPTY: PcrSet = PcrSet(0);
-
-    /// The set with these PCRs.
-    ///
-    /// # Errors
-    ///
-    /// When one of them is not below [`PCR_COUNT`].
-    pub fn of(pcrs: &[u8]) -> Result<PcrSet, SelectionError> {
-        let mut set = PcrSet::EMPTY;
-        for &pcr in pcrs {
-            if pcr >= PCR_COUNT {
-                return Err(SelectionError::NoSuchPcr { found: pcr });
-            }
-            set.0 |= 1 << pcr;
-        }
-        Ok(set)
-    }
-
-    /// Whether `pcr` is in it.
-    pub const fn contains(self, pcr: u8) -> bool {
-        pcr < 32 && self.0 >> pcr & 1 == 1
-    }
-
-    /// Whether every PCR of `other` is in it.
-    pub const fn contains_all(self, other: PcrSet) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    /// Whether none is in it.
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// How many are in it.
-    pub const fn len(self) -> usize {
-        self.0.count_ones() as usize
-    }
-
-    /// What is in either.
-    #[must_use]
-    pub const fn union(self, other: PcrSet) -> PcrSet {
-        PcrSet(self.0 | other.0)
-    }
-
-    /// What is in this one and not in `other`.
-    #[must_use]
-    pub const fn without(self, other: PcrSet) -> PcrSet {
-        PcrSet(self.0 & !other.0)
-    }
-
-    /// Its PCRs, ascending.
-    pub fn iter(self) -> impl Iterator<Item = u8> {
-        (0..32).filter(move |pcr| self.contains(*pcr))
-    }
-
-    pub(crate) fn insert(&mut self, pcr: u8) {
-        self.0 |= 1u32.checked_shl(pcr.into()).unwrap_or(0);
-    }
-}
-
-impl fmt::Display for PcrSet {
-    /// As the tools write it: `4,7,11`, or `none`.
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_empty() {
-            return formatter.write_str("none");
-        }
-        for (place, pcr) in self.iter().enumerate() {
-            let comma = if place == 0 { "" } else { "," };
-            write!(formatter, "{comma}{pcr}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for PcrSet {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "PcrSet({self})")
-    }
-}
 
 /// The PCRs of one bank: `TPMS_PCR_SELECTION`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -117,7 +28,7 @@ impl PcrBank {
     pub fn new(algorithm: HashAlgorithm, set: PcrSet) -> PcrBank {
         PcrBank {
             algorithm: algorithm.id(),
-            octets: match set.0 >> 24 {
+            octets: match set.mask() >> 24 {
                 0 => PC_CLIENT_OCTETS,
                 _ => MAX_OCTETS,
             },
@@ -148,12 +59,12 @@ impl PcrBank {
         PcrBank {
             algorithm,
             octets: bitmap.len().min(4) as u8,
-            set: PcrSet(u32::from_le_bytes(set)),
+            set: PcrSet::from_bits(u32::from_le_bytes(set)),
         }
     }
 
     pub(super) fn bitmap(&self) -> ([u8; 4], u8) {
-        (self.set.0.to_le_bytes(), self.octets)
+        (self.set.mask().to_le_bytes(), self.octets)
     }
 }
 
@@ -167,12 +78,14 @@ impl PcrSelection {
     ///
     /// # Errors
     ///
-    /// When one of them is not below [`PCR_COUNT`].
+    /// When one of them is not below [`PCR_COUNT`](super::PCR_COUNT).
     pub fn of(algorithm: HashAlgorithm, pcrs: &[u8]) -> Result<PcrSelection, SelectionError> {
-        Ok(PcrSelection(vec![PcrBank::new(
-            algorithm,
-            PcrSet::of(pcrs)?,
-        )]))
+        Ok(PcrSelection::of_bank(algorithm, PcrSet::of(pcrs)?))
+    }
+
+    /// This set of PCRs of one bank.
+    pub fn of_bank(algorithm: HashAlgorithm, set: PcrSet) -> PcrSelection {
+        PcrSelection(vec![PcrBank::new(algorithm, set)])
     }
 
     /// These banks, in this order.
@@ -286,7 +199,7 @@ impl fmt::Display for PcrSelection {
 }
 
 /// Why a selection cannot be made.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SelectionError {
     /// A PCR that a PC Client TPM does not have.
     #[error("there is no PCR {found}: the last is 23")]
@@ -294,6 +207,9 @@ pub enum SelectionError {
         /// Its number.
         found: u8,
     },
+    /// No PCR, where a policy is bound to some: over none it would hold in every state.
+    #[error("no PCR is selected")]
+    Empty,
     /// More banks than a selection takes.
     #[error("a selection takes 16 banks at most, not {found}")]
     Banks {
@@ -353,11 +269,5 @@ mod tests {
             check("0000000000"),
             StructureError::Trailing { found: 1, .. }
         ));
-    }
-
-    #[test]
-    fn a_pcr_that_is_none_is_refused() {
-        let error = SelectionError::NoSuchPcr { found: 24 };
-        assert_eq!(PcrSet::of(&[24]), Err(error));
     }
 }

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use earnest_evidence::hex;
 use earnest_evidence::sealing::{
-    KeyGrant, LeastVersion, PcrSet, PolicyKey, SignatureBytes, SignedPolicy, SignedVersion,
+    KeyGrant, LeastVersion, PolicyKey, SignatureBytes, SignedPolicy, SignedVersion,
 };
+use earnest_evidence::tpm::PcrSet;
 use earnest_evidence::tpm::PublicKey;
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};

@@ -1,8 +1,9 @@
 //! Quotes, certifications, credentials and PCRs.
 
 use earnest_evidence::HashAlgorithm;
-use earnest_evidence::sealing::PcrSet;
-use earnest_evidence::tpm::{Attest, Attested, Curve, Public, PublicKey, Signature};
+use earnest_evidence::tpm::{
+    Attest, Attested, Curve, PcrSelection, PcrSet, Public, PublicKey, Signature,
+};
 use earnest_tpm::{AkAlgorithm, Attestation, TpmError, TrustModule as _};
 use ring::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256,
@@ -54,7 +55,8 @@ fn check_quotes_of(algorithm: AkAlgorithm) {
     else {
         panic!("no quote");
     };
-    assert_eq!(selection.marshal(), boot().selection_bytes());
+    let asked = PcrSelection::of_bank(HashAlgorithm::Sha256, boot());
+    assert_eq!(selection, asked);
     assert_eq!(
         pcr_digest[..],
         tpm.pcr_read(boot()).expect("it reads").digest()

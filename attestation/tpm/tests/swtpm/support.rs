@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use earnest_evidence::sealing::{
-    KeyGrant, LeastVersion, PcrSet, PolicyKey, SignatureBytes, SignedPolicy, SignedVersion,
+    KeyGrant, LeastVersion, PolicyKey, SignatureBytes, SignedPolicy, SignedVersion,
 };
+use earnest_evidence::tpm::PcrSet;
 use earnest_tpm::{
     AkAlgorithm, PreparedTpm, ProvisionOptions, Provisioned, SoftwareTpm, State, Tpm,
     TrustModule as _, provision,

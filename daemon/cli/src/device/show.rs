@@ -64,7 +64,7 @@ pub(super) fn least_version(least: &LeastVersion) -> String {
 
 /// What a policy opens.
 pub(super) fn policy(policy: &SignedPolicy) -> String {
-    let pcrs: Vec<String> = policy.pcrs().indices().map(|pcr| pcr.to_string()).collect();
+    let pcrs: Vec<String> = policy.pcrs().iter().map(|pcr| pcr.to_string()).collect();
     format!(
         "policy             version {}, {} states of PCRs {} open the model\n",
         policy.version(),

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
-use earnest_evidence::sealing::{LeastVersion, MAX_APPROVALS, PcrSet};
-use earnest_evidence::tpm::PcrValues;
+use earnest_evidence::sealing::{LeastVersion, MAX_APPROVALS};
+use earnest_evidence::tpm::{PcrSet, PcrValues};
 use earnest_evidence::{Evidence, HashAlgorithm};
 use earnest_verifier::quote;
 
@@ -134,7 +134,7 @@ impl Sign {
 /// The digest over the PCRs of a state, as `TPM2_PolicyPCR` has it.
 fn state_digest(values: &PcrValues, pcrs: PcrSet, path: &Path) -> Result<[u8; 32], Failure> {
     let mut chosen = PcrValues::new();
-    for pcr in pcrs.indices() {
+    for pcr in pcrs.iter() {
         let value = values
             .value(HashAlgorithm::Sha256, pcr)
             .ok_or_else(|| {
@@ -167,7 +167,7 @@ fn reference_digests(pcrs: PcrSet, path: &Path) -> Result<Vec<[u8; 32]>, Failure
     let reference = reference::read(path)?;
     let name = path.display();
     let mut states = vec![PcrValues::new()];
-    for pcr in pcrs.indices() {
+    for pcr in pcrs.iter() {
         let values = reference
             .pcr(pcr)
             .map_or(&[][..], |allowed| &allowed.values);
