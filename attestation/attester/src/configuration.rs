@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use earnest_evidence::tpm::PcrSet;
+use earnest_files::FileError;
 use earnest_tpm::DeviceAddress;
 use serde::{Deserialize, Serialize};
 
-use crate::folder::{Folder, FolderError};
+use crate::folder::Folder;
 
 /// The file's name in the device's folder.
 pub const CONFIGURATION_FILE: &str = "device.toml";
@@ -132,7 +133,7 @@ impl Configuration {
     /// # Errors
     ///
     /// When it cannot be written.
-    pub fn save(&self, folder: &Folder) -> Result<(), FolderError> {
+    pub fn save(&self, folder: &Folder) -> Result<(), FileError> {
         folder.write(CONFIGURATION_FILE, self.to_text().as_bytes())
     }
 }
@@ -148,7 +149,7 @@ pub enum ConfigurationError {
     },
     /// It cannot be read.
     #[error(transparent)]
-    Folder(#[from] FolderError),
+    File(#[from] FileError),
     /// It is no text.
     #[error("the configuration is no text")]
     NotText(#[from] std::str::Utf8Error),

@@ -5,13 +5,16 @@ use std::io::{BufReader, BufWriter, Seek as _};
 use std::path::Path;
 
 use earnest_evidence::sealing::{SignedPolicy, SignedPolicyError};
+use earnest_files::FileError;
 use earnest_package::{
     ContentKey, KeyError, Model, PackageId, PackageSummary, ReleaseSigningKey, ReleaseVerifyingKey,
     Sealing, Trust, UnpackError, Unsealing, WriteError,
 };
-use earnest_tpm::{SealedKey, Secret, StateError, TpmError, TrustModule, UnsealError};
+use earnest_tpm::{
+    MAX_STATE_BYTES, SealedKey, Secret, StateError, TpmError, TrustModule, UnsealError,
+};
 
-use crate::folder::{Folder, FolderError};
+use crate::folder::Folder;
 
 const POLICY_FILE: &str = "policy.signed";
 
@@ -74,9 +77,9 @@ pub fn seal(
         release_key,
         version,
     };
-    let unwritten = |source| FolderError {
+    let unwritten = |error| FileError::Write {
         path: path.to_owned(),
-        source,
+        error,
     };
     let above = path.parent().filter(|above| !above.as_os_str().is_empty());
     let file = tempfile::NamedTempFile::new_in(above.unwrap_or(Path::new(".")));
@@ -86,7 +89,8 @@ pub fn seal(
     let file = file.map_err(|error| unwritten(error.into_error()))?;
     file.as_file().sync_all().map_err(unwritten)?;
     let id = summary.seal().ok_or(ContentError::NotSealed)?.id;
-    sealed.save(&folder.path().join(content_key_file(id)))?;
+    let kept = folder.write(&content_key_file(id), &sealed.encode());
+    kept.map_err(ContentError::KeyFile)?;
     file.persist(path).map_err(|error| unwritten(error.error))?;
     Ok(summary)
 }
@@ -104,15 +108,17 @@ pub fn open(
     release_key: &ReleaseVerifyingKey,
     path: &Path,
 ) -> Result<Model, ContentError> {
-    let unread = |source| FolderError {
+    let unread = |error| FileError::Read {
         path: path.to_owned(),
-        source,
+        error,
     };
     let mut file = File::open(path).map_err(unread)?;
     let trust = Trust::Release(release_key);
     let summary = Model::inspect_package(BufReader::new(&mut file), trust)?;
     let id = summary.seal().ok_or(ContentError::NotSealed)?.id;
-    let sealed = SealedKey::load(&folder.path().join(content_key_file(id)))?;
+    let key_file = folder.path().join(content_key_file(id));
+    let sealed = earnest_files::read(&key_file, MAX_STATE_BYTES).map_err(ContentError::KeyFile)?;
+    let sealed = SealedKey::parse(&sealed)?;
     let secret = module.unseal(&sealed, &policy(folder)?)?;
     let content_key = ContentKey::from_slice(&secret[..])?;
     let unsealing = Unsealing {
@@ -145,7 +151,10 @@ pub enum ContentError {
     /// The policy is none, or not of this device's root.
     #[error(transparent)]
     Policy(#[from] SignedPolicyError),
-    /// The sealed key cannot be read or written.
+    /// The file of the sealed key cannot be read or written.
+    #[error("the sealed content key")]
+    KeyFile(#[source] FileError),
+    /// The sealed key is none.
     #[error("the sealed content key: {0}")]
     SealedKey(#[from] StateError),
     /// There is no content key.
@@ -159,5 +168,5 @@ pub enum ContentError {
     Open(#[from] UnpackError),
     /// A file cannot be read or written.
     #[error(transparent)]
-    Folder(#[from] FolderError),
+    File(#[from] FileError),
 }

@@ -5,16 +5,20 @@ use earnest_evidence::firmware::{EventLog, LogError, MAX_LOG_BYTES};
 use earnest_evidence::measured::{DEFAULT_PCR, Start};
 use earnest_evidence::sealing::{PolicyKey, SignedVersion};
 use earnest_evidence::{Digest, HashAlgorithm, Nonce};
+use earnest_files::FileError;
 use earnest_tpm::{
-    AkAlgorithm, OwnerSecrets, ProvisionError, ProvisionOptions, State, StateError, Tpm, TpmError,
-    TrustModule, provision,
+    AkAlgorithm, MAX_STATE_BYTES, OwnerSecrets, ProvisionError, ProvisionOptions, State,
+    StateError, Tpm, TpmError, TrustModule, provision,
 };
 
 use crate::configuration::{Configuration, ConfigurationError, TpmChoice};
-use crate::folder::{Folder, FolderError, read_bounded};
+use crate::folder::Folder;
 use crate::gather::{Context, GatherError, gather};
 use crate::software::{self, SoftwareError};
 use crate::starts::{self, Starts, StartsError};
+
+/// What its folder remembers of its provisioning.
+const STATE_FILE: &str = "device.tpm";
 
 /// How a device is provisioned.
 #[derive(Debug, Clone)]
@@ -49,15 +53,11 @@ impl Device {
         folder: Folder,
         provisioning: &Provisioning,
     ) -> Result<(Device, OwnerSecrets), DeviceError> {
-        match State::load(folder.path()) {
-            Err(StateError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-            }
-            Err(error) => return Err(error.into()),
-            Ok(_) => {
-                return Err(DeviceError::Provisioned {
-                    folder: folder.path().to_owned(),
-                });
-            }
+        // What is there and no state is refused, too: it is not ours to write over.
+        if folder.read(STATE_FILE, MAX_STATE_BYTES)?.is_some() {
+            return Err(DeviceError::Provisioned {
+                folder: folder.path().to_owned(),
+            });
         }
         let Provisioning {
             configuration,
@@ -79,7 +79,7 @@ impl Device {
         };
         let provisioned = provision(&address, &options)?;
         configuration.save(&folder)?;
-        provisioned.state.save(folder.path())?;
+        folder.write(STATE_FILE, &provisioned.state.encode())?;
         Ok((Device::open(folder)?, provisioned.secrets))
     }
 
@@ -90,7 +90,8 @@ impl Device {
     /// When the folder holds no device, or its TPM is out of reach or another one.
     pub fn open(folder: Folder) -> Result<Device, DeviceError> {
         let configuration = Configuration::load(&folder)?;
-        let state = State::load(folder.path())?;
+        let state = earnest_files::read(&folder.path().join(STATE_FILE), MAX_STATE_BYTES)?;
+        let state = State::parse(&state)?;
         let address = match &configuration.tpm {
             TpmChoice::Software => software::running(&folder)?,
             TpmChoice::At(address) => address.clone(),
@@ -131,15 +132,12 @@ impl Device {
     /// # Errors
     ///
     /// When it is there and cannot be read.
-    pub fn firmware_log(&self) -> Result<Vec<u8>, FolderError> {
+    pub fn firmware_log(&self) -> Result<Vec<u8>, FileError> {
         let path = match self.configuration.tpm {
             TpmChoice::Software => software::log_path(&self.folder),
             TpmChoice::At(_) => self.configuration.firmware_log.clone(),
         };
-        match read_bounded(&path, MAX_LOG_BYTES) {
-            Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-            read => read,
-        }
+        Ok(earnest_files::read_if_there(&path, MAX_LOG_BYTES)?.unwrap_or_default())
     }
 
     /// The starts since boot.
@@ -210,7 +208,7 @@ pub enum DeviceError {
     /// The configuration is none.
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
-    /// What was remembered of the provisioning cannot be read or written.
+    /// What was remembered of the provisioning is damaged.
     #[error(transparent)]
     State(#[from] StateError),
     /// The TPM in software does not start.
@@ -233,5 +231,5 @@ pub enum DeviceError {
     FirmwareLog(#[from] LogError),
     /// A file cannot be read or written.
     #[error(transparent)]
-    Folder(#[from] FolderError),
+    File(#[from] FileError),
 }

@@ -9,9 +9,9 @@ use earnest_evidence::tpm::{
     Attest, PcrSet, PcrValues, PcrValuesError, Public, Signature, StructureError,
 };
 use earnest_evidence::{Digest, HashAlgorithm, Nonce};
+use earnest_files::{FileError, Readers};
 use earnest_tpm::{Attestation, TpmError, TrustModule};
 
-use crate::folder::{FolderError, write_whole};
 use crate::starts::Starts;
 
 /// The PCRs of every quote: firmware's (0 to 7), boot loaders' (8 and 9), the unified kernel
@@ -108,9 +108,9 @@ pub const PARTS: [&str; 6] = [
 ///
 /// When a part is too long, or a file cannot be written.
 pub fn write_parts(evidence: &Evidence, folder: &Path) -> Result<(), WritePartsError> {
-    std::fs::create_dir_all(folder).map_err(|source| FolderError {
+    std::fs::create_dir_all(folder).map_err(|error| FileError::Write {
         path: folder.to_owned(),
-        source,
+        error,
     })?;
     let key = evidence.ak_public.key()?;
     let contents: [Vec<u8>; 6] = [
@@ -122,7 +122,7 @@ pub fn write_parts(evidence: &Evidence, folder: &Path) -> Result<(), WritePartsE
         key.to_pem().into_bytes(),
     ];
     for (name, content) in PARTS.iter().zip(&contents) {
-        write_whole(&folder.join(name), content)?;
+        earnest_files::write(&folder.join(name), content, Readers::Owner)?;
     }
     Ok(())
 }
@@ -161,5 +161,5 @@ pub enum WritePartsError {
     Key(#[from] earnest_evidence::tpm::KeyError),
     /// A file cannot be written.
     #[error(transparent)]
-    Folder(#[from] FolderError),
+    File(#[from] FileError),
 }

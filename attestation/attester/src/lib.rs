@@ -24,5 +24,5 @@ pub mod starts;
 
 pub use configuration::{CONFIGURATION_FILE, Configuration, ConfigurationError, TpmChoice};
 pub use device::{Device, DeviceError, Provisioning};
-pub use folder::{Folder, FolderError, read_bounded, write_whole};
+pub use folder::Folder;
 pub use gather::{Context, GatherError, PARTS, WritePartsError, gather, write_parts};

@@ -8,10 +8,11 @@ use std::time::Duration;
 use earnest_evidence::NONCE_BYTES;
 use earnest_evidence::measured::DEFAULT_PCR;
 use earnest_evidence::tpm::{Attest, Name, PcrSet, Public, StructureError};
+use earnest_files::FileError;
 use earnest_tpm::{TpmError, TrustModule};
 use earnest_verifier::ear::{BindingError, DeviceState, Ear, ResultVerifier, TokenError};
 
-use crate::folder::{Folder, FolderError};
+use crate::folder::Folder;
 
 const RESULT_FILE: &str = "result.jwt";
 
@@ -119,5 +120,5 @@ pub enum ResultError {
     NotText(#[from] std::str::Utf8Error),
     /// It cannot be kept or read again.
     #[error(transparent)]
-    Folder(#[from] FolderError),
+    File(#[from] FileError),
 }

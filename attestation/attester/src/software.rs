@@ -3,17 +3,18 @@
 //! empty, and every result and every start of before is about another boot.
 
 use std::fs::{self, File};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use earnest_evidence::tpm::PcrSet;
+use earnest_files::{FileError, Readers};
 use earnest_tpm::{
     AddressError, DeviceAddress, PreparedTpm, SoftwareTpm, SoftwareTpmError, TpmError, TrustModule,
 };
 
 use crate::boot;
-use crate::folder::{Folder, FolderError, read_bounded, write_whole};
+use crate::folder::Folder;
 
 /// Everything about it, below the device's folder.
 const FOLDER: &str = "software-tpm";
@@ -26,6 +27,9 @@ const LOG_FILE: &str = "boot.log";
 
 /// Two commands at once would start two: the second waits for this file.
 const LOCK_FILE: &str = "lock";
+
+/// How long it waits: whoever holds the file may be making a TPM, which draws RSA keys.
+const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A process id and an address are shorter.
 const MAX_SMALL_FILE_BYTES: usize = 256;
@@ -50,7 +54,7 @@ pub(crate) fn running(folder: &Folder) -> Result<DeviceAddress, SoftwareError> {
     }
     let address = SoftwareTpm::start(&state)?.leave_running();
     let text = address.to_string();
-    write_whole(&home.join(ADDRESS_FILE), text.as_bytes())?;
+    earnest_files::write(&home.join(ADDRESS_FILE), text.as_bytes(), Readers::Owner)?;
     Ok(address)
 }
 
@@ -99,7 +103,7 @@ pub fn authority_certificates(folder: &Folder) -> [PathBuf; 2] {
 pub(crate) fn boot(module: &dyn TrustModule, folder: &Folder) -> Result<(), SoftwareError> {
     let home = folder.path().join(FOLDER);
     let _alone = lock(&home)?;
-    let program = read_bounded(Path::new("/proc/self/exe"), MAX_PROGRAM_BYTES)?;
+    let program = earnest_files::read(Path::new("/proc/self/exe"), MAX_PROGRAM_BYTES)?;
     let measurements = boot::measurements(&program);
     let pcrs: Vec<u8> = measurements.iter().map(|one| one.pcr).collect();
     let set = PcrSet::of(&pcrs).expect("the PCRs of the boot exist");
@@ -108,7 +112,8 @@ pub(crate) fn boot(module: &dyn TrustModule, folder: &Folder) -> Result<(), Soft
     if pcrs.iter().all(|pcr| missing(*pcr)) {
         // The log is there before what it tells of: a boot that was cut off between the two
         // is continued below by whoever comes next.
-        write_whole(&home.join(LOG_FILE), &boot::log(&measurements))?;
+        let log = boot::log(&measurements);
+        earnest_files::write(&home.join(LOG_FILE), &log, Readers::Owner)?;
     }
     for one in measurements.iter().filter(|one| missing(one.pcr)) {
         let digest = one.digest.as_bytes().try_into();
@@ -122,28 +127,15 @@ pub(crate) fn log_path(folder: &Folder) -> PathBuf {
     folder.path().join(FOLDER).join(LOG_FILE)
 }
 
-fn lock(home: &Path) -> Result<File, FolderError> {
-    let path = home.join(LOCK_FILE);
-    let lock = || -> io::Result<File> {
-        fs::create_dir_all(home)?;
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)?;
-        file.lock()?;
-        Ok(file)
-    };
-    lock().map_err(|source| FolderError {
-        path: path.clone(),
-        source,
-    })
+fn lock(home: &Path) -> Result<File, FileError> {
+    earnest_files::create_folder(home)?;
+    earnest_files::lock(&home.join(LOCK_FILE), LOCK_PATIENCE)
 }
 
 /// The address, if the process that listened there still does: a process id alone may have
 /// been given to somebody else since.
 fn found_running(home: &Path) -> Result<Option<DeviceAddress>, SoftwareError> {
-    let small = |path: &Path| read_bounded(path, MAX_SMALL_FILE_BYTES);
+    let small = |path: &Path| earnest_files::read(path, MAX_SMALL_FILE_BYTES);
     let Ok(id) = small(&home.join("state/swtpm.pid")) else {
         return Ok(None);
     };
@@ -178,5 +170,5 @@ pub enum SoftwareError {
     Address(#[from] AddressError),
     /// A file cannot be read or written.
     #[error(transparent)]
-    Folder(#[from] FolderError),
+    File(#[from] FileError),
 }

@@ -4,21 +4,26 @@
 //! of earlier boots are removed. The entry goes to the disk first and to the PCR second: a
 //! power cut between the two leaves an entry that the next start extends before its own.
 
-use std::fs::File;
+use std::time::Duration;
 
 use earnest_evidence::measured::{
     DEFAULT_PCR, LogFull, MAX_MEASURED_LOG_BYTES, MeasuredLog, Start,
 };
 use earnest_evidence::tpm::PcrSet;
 use earnest_evidence::{Digest, HashAlgorithm};
+use earnest_files::FileError;
 use earnest_tpm::{TpmError, TrustModule};
 
-use crate::folder::{Folder, FolderError};
+use crate::folder::Folder;
 
 const LOG_START: &str = "starts-";
 
 /// Two starts at once would write over each other: the second waits for this file.
 const LOCK_FILE: &str = "starts.lock";
+
+/// How long it waits: whoever holds the file asks the TPM a few times, and waits for one that
+/// others use.
+const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The log of the boot that the TPM is in, and what its PCR held before the first start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +63,7 @@ pub fn record(
     from: Digest,
     start: Start,
 ) -> Result<Starts, StartsError> {
-    let _alone = lock(folder)?;
+    let _alone = folder.lock(LOCK_FILE, LOCK_PATIENCE)?;
     let name = file_name(module)?;
     let mut log = read_log(folder, &name)?;
     let held = pcr(module)?;
@@ -78,31 +83,12 @@ pub fn record(
     Ok(Starts { log, from })
 }
 
-fn lock(folder: &Folder) -> Result<File, StartsError> {
-    let path = folder.path().join(LOCK_FILE);
-    let lock = || {
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)?;
-        file.lock()?;
-        Ok(file)
-    };
-    lock().map_err(|source| {
-        StartsError::Folder(FolderError {
-            path: path.clone(),
-            source,
-        })
-    })
-}
-
 fn file_name(module: &dyn TrustModule) -> Result<String, TpmError> {
     Ok(format!("{LOG_START}{}.cbor", module.clock()?.reset_count))
 }
 
 /// A log cut short by a dying daemon is read up to the cut: what came after was never extended.
-fn read_log(folder: &Folder, name: &str) -> Result<MeasuredLog, FolderError> {
+fn read_log(folder: &Folder, name: &str) -> Result<MeasuredLog, FileError> {
     let bytes = folder.read(name, MAX_MEASURED_LOG_BYTES)?;
     Ok(MeasuredLog::recover(&bytes.unwrap_or_default()).0)
 }
@@ -142,7 +128,7 @@ pub enum StartsError {
     Tpm(#[from] TpmError),
     /// The log cannot be read or written.
     #[error(transparent)]
-    Folder(#[from] FolderError),
+    File(#[from] FileError),
     /// Too many starts since boot.
     #[error(transparent)]
     Full(#[from] LogFull),

@@ -6,7 +6,8 @@
 
 use std::process::ExitCode;
 
-use crate::files::FileError;
+use earnest_files::FileError;
+
 use crate::show;
 
 /// How the command ended.

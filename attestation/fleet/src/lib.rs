@@ -19,13 +19,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::time::Duration;
+
 mod commands;
 mod exit;
-mod files;
 pub mod keys;
 mod show;
 pub mod state;
 
 pub use commands::{main, run};
+pub use earnest_files::FileError;
 pub use exit::{Exit, Failure};
-pub use files::FileError;
+
+/// How long a lock of the state or the keys is waited for: whoever holds one does a few writes.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);

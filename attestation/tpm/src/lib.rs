@@ -64,5 +64,5 @@ pub use provision::{OwnerSecrets, ProvisionError, ProvisionOptions, Provisioned,
 pub use quiet::quiet_library;
 pub use seal::{MoveVersionError, UnsealError};
 pub use software::{PreparedTpm, SoftwareTpm, SoftwareTpmError};
-pub use state::{STATE_FILE, SealedKey, State, StateError};
+pub use state::{MAX_STATE_BYTES, SealedKey, State, StateError};
 pub use templates::AkAlgorithm;

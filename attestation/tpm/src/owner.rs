@@ -46,7 +46,7 @@ const LAST_PAUSE: Duration = Duration::from_secs(2);
 /// use earnest_tpm::{State, Tpm, TrustModule as _};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let state = State::load("/var/lib/earnest".as_ref())?;
+/// let state = State::parse(&std::fs::read("/var/lib/earnest/device.tpm")?)?;
 /// let tpm = Tpm::open("/dev/tpmrm0".parse()?, state)?;
 /// let quote = tpm.quote(&[7; 32], PcrSet::of(&[4, 7, 11])?)?;
 /// # Ok(())

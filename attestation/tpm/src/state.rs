@@ -12,18 +12,10 @@
 //! with every field of its kind once, in ascending order. The checksum is against damage, not
 //! against forgery: whoever can write the file can write the checksum.
 
-use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
-
 use earnest_evidence::sealing::PolicyKey;
 use ring::digest;
 
 use crate::module::{Attestation, Identity};
-
-/// The name of the device's state in its state directory.
-pub const STATE_FILE: &str = "device.tpm";
 
 /// A file's first bytes; the last of them is the version of the format.
 const MAGIC: [u8; 8] = *b"earntpm\x01";
@@ -32,8 +24,8 @@ const MAGIC: [u8; 8] = *b"earntpm\x01";
 /// holds a few more at most.
 const MAX_FIELD_BYTES: usize = 8 << 10;
 
-/// More than the fields of any kind take together.
-const MAX_FILE_BYTES: u64 = 64 << 10;
+/// Longest file: more than the fields of any kind take together. Who reads one stops there.
+pub const MAX_STATE_BYTES: usize = 64 << 10;
 
 /// A key's two parts, as `TPM2_Create` gave them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,24 +133,6 @@ impl State {
             },
         })
     }
-
-    /// Writes the state into a directory, whole or not at all.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be written.
-    pub fn save(&self, directory: &Path) -> Result<(), StateError> {
-        write(&directory.join(STATE_FILE), &self.encode())
-    }
-
-    /// Reads the state from a directory.
-    ///
-    /// # Errors
-    ///
-    /// When there is none, or it cannot be read, or it is damaged.
-    pub fn load(directory: &Path) -> Result<State, StateError> {
-        State::parse(&read(&directory.join(STATE_FILE))?)
-    }
 }
 
 impl SealedKey {
@@ -180,24 +154,6 @@ impl SealedKey {
                 private: private.to_vec(),
             },
         })
-    }
-
-    /// Writes the file, whole or not at all.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be written.
-    pub fn save(&self, path: &Path) -> Result<(), StateError> {
-        write(path, &self.encode())
-    }
-
-    /// Reads the file.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be read, or it is damaged.
-    pub fn load(path: &Path) -> Result<SealedKey, StateError> {
-        SealedKey::parse(&read(path)?)
     }
 }
 
@@ -259,67 +215,9 @@ fn fields<const N: usize>(kind: u8, bytes: &[u8]) -> Result<[&[u8]; N], StateErr
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, StateError> {
-    let unreadable = |source| StateError::Io {
-        path: path.to_owned(),
-        source,
-    };
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
-    let limit = MAX_FILE_BYTES + 1;
-    file.take(limit)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(StateError::TooLong {
-            limit: MAX_FILE_BYTES,
-        });
-    }
-    Ok(bytes)
-}
-
-/// A file beside the path takes the bytes and then its place, so that a power cut leaves the
-/// old file or the new one.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
-    let beside = path.with_extension("new");
-    let written = || -> io::Result<()> {
-        let mut file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)?;
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-    };
-    written().map_err(|source| StateError::Io {
-        path: path.to_owned(),
-        source,
-    })
-}
-
-/// Why a device's state cannot be read or written.
+/// Why bytes are no device's state, and no sealed key.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    /// The file system says no.
-    #[error("{path} cannot be read or written", path = path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// Too long to be one.
-    #[error("a state file has at most {limit} bytes; this has more")]
-    TooLong {
-        /// The most.
-        limit: u64,
-    },
     /// Too short to be one, or a field goes past the end.
     #[error("the state file is cut short: {found} bytes, at least {expected} and its fields")]
     Truncated {
@@ -396,23 +294,6 @@ mod tests {
         assert_eq!(State::parse(&state.encode()).unwrap(), state);
         state.identity.ek_certificate = None;
         assert_eq!(State::parse(&state.encode()).unwrap(), state);
-    }
-
-    #[test]
-    fn a_state_goes_to_a_directory_and_back_for_its_owner_alone() {
-        use std::os::unix::fs::PermissionsExt as _;
-
-        let directory = tempfile::tempdir().unwrap();
-        state().save(directory.path()).unwrap();
-        state().save(directory.path()).unwrap();
-        assert_eq!(State::load(directory.path()).unwrap(), state());
-        let path = directory.path().join(STATE_FILE);
-        let mode = fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
-        fs::write(&path, vec![0; MAX_FILE_BYTES as usize + 1]).unwrap();
-        let error = State::load(directory.path()).unwrap_err();
-        assert!(matches!(error, StateError::TooLong { .. }), "{error}");
     }
 
     #[test]

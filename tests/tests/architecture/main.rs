@@ -16,6 +16,7 @@ use graph::{Foreign, Layer};
 /// strictly lower layer.
 const LAYERS: &[Layer] = &[
     Layer(0, "earnest-evidence"),
+    Layer(0, "earnest-files"),
     Layer(1, "earnest-kernels"),
     Layer(1, "earnest-package"),
     Layer(1, "earnest-sound"),

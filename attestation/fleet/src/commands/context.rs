@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use earnest_evidence::Evidence;
 use earnest_evidence::envelope::MAX_ENVELOPE_BYTES;
+use earnest_files::{self as files, FileError, Readers};
 use earnest_verifier::policy::{MAX_POLICY_BYTES, Policy};
 use ring::rand::SystemRandom;
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
-use crate::files::{self, FileError, Readers};
 use crate::keys::KeyFolder;
 use crate::show;
 use crate::state::State;

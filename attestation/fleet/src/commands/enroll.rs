@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use earnest_evidence::enrolment::{Answer, MAX_FILE_BYTES, Request};
+use earnest_files as files;
 use earnest_verifier::enrolment::Candidate;
 
 use super::context::{Context, open_state, read_policy, write_file};
 use super::device;
 use crate::exit::{Exit, Failure};
-use crate::files;
 use crate::show;
 use crate::state::{ANSWER_SECONDS, Labels, State};
 

@@ -7,12 +7,12 @@ use clap::{Args, Subcommand};
 use earnest_evidence::firmware::{Event, EventLog, MAX_LOG_BYTES, Replay};
 use earnest_evidence::tpm::PcrValues;
 use earnest_evidence::{Digest, HashAlgorithm, hex};
+use earnest_files as files;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::context::Context;
 use crate::exit::{Exit, Failure};
-use crate::files;
 use crate::show;
 
 /// Characters of an event's data that a line shows.

@@ -7,6 +7,7 @@ use earnest_evidence::hex;
 use earnest_evidence::tpm::{
     ClockInfo, MAX_ATTEST_BYTES, MAX_PCR_FILE_BYTES, MAX_PEM_BYTES, PcrValues, Public, PublicKey,
 };
+use earnest_files as files;
 use earnest_verifier::quote::{self, Quote as VerifiedQuote, QuoteError, SignatureError};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -14,7 +15,6 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::log;
 use crate::exit::{Exit, Failure};
-use crate::files;
 use crate::show;
 
 /// Most bytes of a `TPMT_SIGNATURE`: RSA-4096 with its head.

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use earnest_files as files;
 use earnest_verifier::quote;
 use earnest_verifier::reference::{MAX_REFERENCE_BYTES, ReferenceValues};
 use serde_json::json;
 
 use super::context::{Context, open_state, read_evidence, read_policy, text, write_file};
 use crate::exit::{Exit, Failure};
-use crate::files;
 use crate::show;
 
 /// What is done with reference values.

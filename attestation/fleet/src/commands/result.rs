@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use earnest_evidence::tpm::{MAX_PEM_BYTES, PublicKey};
+use earnest_files as files;
 use earnest_verifier::ear::{Ear, MAX_TOKEN_BYTES, ResultVerifier, Tier, TokenError};
 
 use super::context::{Context, keys_path, open_keys, text};
 use super::verify;
 use crate::exit::{Exit, Failure};
-use crate::files;
 use crate::show;
 
 /// What is done with results.

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use earnest_evidence::sealing::{KeyGrant, LeastVersion, PolicyKey};
 use earnest_evidence::tpm::{MAX_PEM_BYTES, PublicKey};
+use earnest_files::{self as files, FileError, Readers};
 use earnest_verifier::ear::{ResultKey, ResultVerifier};
 use ring::rand::SecureRandom;
 
 use super::manifest::{MAX_MANIFEST_BYTES, Manifest};
 use super::sign::{GrantFile, SigningKey, public_pem, read_document};
 use super::{KeysError, Role, pem};
-use crate::files::{self, FileError, Readers};
+use crate::LOCK_PATIENCE;
 
 /// Most bytes of a grant's file.
 const MAX_GRANT_BYTES: usize = 4096;
@@ -253,7 +254,7 @@ impl KeyFolder {
 
     /// Lets one process at a time change the keys, and reads what the last one left.
     pub(super) fn lock(&mut self) -> Result<File, KeysError> {
-        let lock = files::lock(&self.path.join("keys.lock"))?;
+        let lock = files::lock(&self.path.join("keys.lock"), LOCK_PATIENCE)?;
         *self = KeyFolder::open(&self.path)?;
         Ok(lock)
     }

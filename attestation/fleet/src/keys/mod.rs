@@ -45,9 +45,8 @@ use earnest_evidence::sealing::{
     GrantError, PolicyKeyError, SignPolicyError, SignedPolicyError, SignedVersionError,
 };
 use earnest_evidence::tpm::KeyError;
+use earnest_files::FileError;
 use earnest_verifier::ear::KeyFileError;
-
-use crate::files::FileError;
 
 pub use folder::{Fingerprint, KeyFolder};
 pub use manifest::{MAX_ACCEPTED, Manifest};

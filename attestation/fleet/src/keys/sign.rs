@@ -6,15 +6,14 @@ use earnest_evidence::hex;
 use earnest_evidence::sealing::{
     KeyGrant, LeastVersion, PolicyKey, SignatureBytes, SignedPolicy, SignedVersion,
 };
-use earnest_evidence::tpm::PcrSet;
-use earnest_evidence::tpm::PublicKey;
+use earnest_evidence::tpm::{PcrSet, PublicKey};
+use earnest_files as files;
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{KeyFolder, KeysError, Role, SignFailure, pem};
-use crate::files;
 
 /// A private key on P-256. It shows its public half alone.
 #[derive(Debug)]

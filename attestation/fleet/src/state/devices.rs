@@ -7,11 +7,12 @@ use std::str::FromStr;
 
 use earnest_evidence::Digest;
 use earnest_evidence::tpm::Name;
+use earnest_files::{self as files, FileError, Readers};
 use earnest_verifier::enrolment::{Enrolment, MAX_ENROLMENT_BYTES};
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, State, StateError, damaged};
-use crate::files::{self, FileError, Readers};
+use crate::LOCK_PATIENCE;
 
 /// Most labels of a device.
 pub const MAX_LABELS: usize = 32;
@@ -280,7 +281,7 @@ impl State {
 
     /// Lets one process at a time change which devices are enrolled. Verifying waits for nobody.
     fn lock(&self) -> Result<File, FileError> {
-        files::lock(&self.root.join("devices.lock"))
+        files::lock(&self.root.join("devices.lock"), LOCK_PATIENCE)
     }
 }
 

@@ -34,11 +34,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use earnest_evidence::HashAlgorithm;
+use earnest_files::{self as files, FileError, Readers};
 use earnest_verifier::enrolment::EnrolmentError;
 use earnest_verifier::freshness::FreshnessError;
 use serde::{Deserialize, Serialize};
-
-use crate::files::{self, FileError, Readers};
 
 pub use devices::{Labels, LabelsError, MAX_LABELS};
 pub(crate) use pending::ANSWER_SECONDS;

@@ -3,11 +3,11 @@
 use std::fs;
 
 use earnest_evidence::Nonce;
+use earnest_files::FileError;
 use earnest_verifier::freshness::{FreshNonce, FreshnessError, MAX_RECORD_BYTES, NonceRecord};
 use ring::rand::SecureRandom;
 
 use super::{Kind, State, StateError, damaged};
-use crate::files::FileError;
 
 /// How long the record of a nonce is kept after its time, in seconds, so that a late or second
 /// answer is told what it is. After that the nonce was never issued, which is refused as well.

@@ -1,11 +1,11 @@
 //! Enrolments that wait for their answer.
 
 use earnest_evidence::enrolment::{Answer, Challenge, ChallengeId};
+use earnest_files as files;
 use earnest_verifier::enrolment::{Candidate, Enrolment, MAX_ENROLMENT_BYTES, Pending};
 use ring::rand::SecureRandom;
 
 use super::{Kind, State, StateError, damaged};
-use crate::files;
 
 /// How long a challenge can be answered, in seconds: a day, as its files may go by hand.
 pub(crate) const ANSWER_SECONDS: i64 = 86_400;

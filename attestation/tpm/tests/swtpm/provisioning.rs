@@ -2,8 +2,8 @@
 
 use earnest_evidence::tpm::{Parameters, Public};
 use earnest_tpm::{
-    AkAlgorithm, DeviceAddress, PreparedTpm, ProvisionError, SoftwareTpm, SoftwareTpmError, State,
-    Tpm, TpmError, TrustModule as _, provision,
+    AkAlgorithm, DeviceAddress, PreparedTpm, ProvisionError, SoftwareTpm, SoftwareTpmError, Tpm,
+    TpmError, TrustModule as _, provision,
 };
 use tss_esapi::constants::PropertyTag;
 
@@ -76,7 +76,7 @@ fn a_first_version_that_is_none_is_refused_before_the_tpm_is_touched() {
 #[test]
 fn nobody_at_the_address_is_an_error_and_no_hang() {
     let (machine, _) = device();
-    let state = State::load(machine.path()).unwrap();
+    let state = machine.state();
     let DeviceAddress::Software { port } = machine.software.address() else {
         panic!("a software TPM has a port");
     };

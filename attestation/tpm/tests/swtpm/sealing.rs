@@ -36,13 +36,13 @@ fn the_seal_opens_after_ten_restarts_of_the_daemon() {
     let (machine, fleet) = device();
     let tpm = machine.open();
     let path = machine.path().join("content.key");
-    sealed_on(&tpm).save(&path).unwrap();
+    std::fs::write(&path, sealed_on(&tpm).encode()).unwrap();
     let policy = fleet.approve(&tpm, 1);
     tpm.close().unwrap();
     for _ in 0..10 {
         let tpm = machine.open();
         tpm.pcr_extend(14, &[3; 32]).unwrap();
-        let sealed = SealedKey::load(&path).unwrap();
+        let sealed = SealedKey::parse(&std::fs::read(&path).unwrap()).unwrap();
         assert_eq!(tpm.unseal(&sealed, &policy).unwrap(), secret());
         tpm.close().unwrap();
     }
@@ -111,8 +111,7 @@ fn a_copied_disk_opens_nothing_with_another_tpm() {
     let error = tpm.unseal(&sealed, &policy).unwrap_err();
     assert!(matches!(error, UnsealError::OtherTpm), "{error}");
     // And the whole state of the first device.
-    let state = earnest_tpm::State::load(machine.path()).unwrap();
-    let error = Tpm::open(thief.software.address(), state).unwrap_err();
+    let error = Tpm::open(thief.software.address(), machine.state()).unwrap_err();
     assert!(matches!(error, TpmError::OtherName { .. }), "{error}");
 }
 

@@ -1,7 +1,7 @@
 //! Software TPMs and signing keys for the tests. Each test has its own of both.
 
 use std::convert::Infallible;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use earnest_evidence::sealing::{
@@ -157,17 +157,24 @@ impl Machine {
     pub(crate) fn provision_with(&self, fleet: &Fleet, ak: AkAlgorithm) -> Provisioned {
         let provisioned =
             provision(&self.software.address(), &fleet.options(ak)).expect("it provisions");
-        provisioned
-            .state
-            .save(self.path())
-            .expect("it can be saved");
+        let saved = std::fs::write(self.state_file(), provisioned.state.encode());
+        saved.expect("it can be saved");
         provisioned
     }
 
     /// Opens the TPM as a daemon does that starts.
     pub(crate) fn open(&self) -> Tpm {
-        let state = State::load(self.path()).expect("the state was saved");
-        Tpm::open(self.software.address(), state).expect("the TPM is there")
+        Tpm::open(self.software.address(), self.state()).expect("the TPM is there")
+    }
+
+    /// What was remembered of the provisioning.
+    pub(crate) fn state(&self) -> State {
+        let bytes = std::fs::read(self.state_file()).expect("the state was saved");
+        State::parse(&bytes).expect("it is a state")
+    }
+
+    fn state_file(&self) -> PathBuf {
+        self.path().join("device.tpm")
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -6,10 +6,11 @@ use earnest_attester::content::ContentError;
 use earnest_attester::enrol::EnrolError;
 use earnest_attester::result::ResultError;
 use earnest_attester::software::SoftwareError;
-use earnest_attester::{DeviceError, FolderError, WritePartsError};
+use earnest_attester::{DeviceError, WritePartsError};
 use earnest_evidence::enrolment::EnrolmentError;
 use earnest_evidence::sealing::SignedVersionError;
 use earnest_evidence::tpm::StructureError;
+use earnest_files::FileError;
 use earnest_package::PackageError;
 use earnest_tpm::{AddressError, MoveVersionError, TpmError};
 
@@ -31,7 +32,7 @@ pub(crate) enum Failure {
     },
     /// A file cannot be read or written.
     #[error(transparent)]
-    Folder(#[from] FolderError),
+    FileSystem(#[from] FileError),
     /// The nonce is none.
     #[error("--nonce: {0}")]
     Nonce(#[from] earnest_evidence::hex::HexError),
@@ -82,7 +83,7 @@ impl Failure {
         match self {
             Failure::NoFolder => Exit::Device,
             Failure::File { .. }
-            | Failure::Folder(_)
+            | Failure::FileSystem(_)
             | Failure::EnrolmentFile(_)
             | Failure::Version(_)
             | Failure::Parts(_) => Exit::FleetFile,
@@ -118,8 +119,8 @@ pub(crate) fn of_content(error: &ContentError) -> Exit {
         ContentError::Open(_) | ContentError::NotSealed | ContentError::Key(_) => {
             Exit::PackageRefused
         }
-        ContentError::SealedKey(_) => Exit::Device,
+        ContentError::SealedKey(_) | ContentError::KeyFile(_) => Exit::Device,
         ContentError::Write(_) => Exit::NotWritten,
-        ContentError::Folder(_) => Exit::ModelMissing,
+        ContentError::File(_) => Exit::ModelMissing,
     }
 }

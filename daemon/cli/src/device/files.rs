@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use earnest_attester::{read_bounded, write_whole};
 use earnest_evidence::sealing::PolicyKey;
 use earnest_evidence::tpm::{MAX_PEM_BYTES, PublicKey};
+use earnest_files::Readers;
 use earnest_package::{ReleaseSigningKey, ReleaseVerifyingKey};
 use earnest_verifier::ear::ResultVerifier;
 use zeroize::Zeroizing;
@@ -16,12 +16,12 @@ const MAX_FILE_BYTES: usize = earnest_evidence::enrolment::MAX_FILE_BYTES;
 
 /// A file of the fleet.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    Ok(read_bounded(path, MAX_FILE_BYTES)?)
+    Ok(earnest_files::read(path, MAX_FILE_BYTES)?)
 }
 
 /// Writes a file for the fleet, whole or not at all.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    Ok(write_whole(path, bytes)?)
+    Ok(earnest_files::write(path, bytes, Readers::Owner)?)
 }
 
 fn refused(path: &Path, reason: &dyn std::error::Error) -> Failure {
@@ -32,7 +32,7 @@ fn refused(path: &Path, reason: &dyn std::error::Error) -> Failure {
 }
 
 fn public_key(path: &Path) -> Result<PublicKey, Failure> {
-    let bytes = read_bounded(path, MAX_PEM_BYTES)?;
+    let bytes = earnest_files::read(path, MAX_PEM_BYTES)?;
     let text = str::from_utf8(&bytes).map_err(|error| refused(path, &error))?;
     PublicKey::from_pem(text).map_err(|error| refused(path, &error))
 }
@@ -56,7 +56,7 @@ pub(super) fn release_verifying_key(path: &Path) -> Result<ReleaseVerifyingKey, 
 
 /// The key that signs packages, a PKCS #8 document in PEM (RFC 7468, section 10).
 pub(super) fn release_signing_key(path: &Path) -> Result<ReleaseSigningKey, Failure> {
-    let text = Zeroizing::new(read_bounded(path, MAX_PEM_BYTES)?);
+    let text = Zeroizing::new(earnest_files::read(path, MAX_PEM_BYTES)?);
     let document = pem::parse(&text[..]).map_err(|error| refused(path, &error))?;
     if document.tag() != "PRIVATE KEY" {
         return Err(Failure::File {

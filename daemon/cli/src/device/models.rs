@@ -17,9 +17,9 @@ pub(super) fn seal(seal: &Seal, console: &Console) -> Result<String, Failure> {
         Some(folder) => folder.clone(),
         None => models_folder().ok_or(Failure::NoFolder)?,
     };
-    std::fs::create_dir_all(&seal.out).map_err(|source| earnest_attester::FolderError {
+    std::fs::create_dir_all(&seal.out).map_err(|error| earnest_files::FileError::Write {
         path: seal.out.clone(),
-        source,
+        error,
     })?;
     with(&seal.place, |device| {
         let mut said = String::new();

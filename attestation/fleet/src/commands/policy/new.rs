@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use earnest_files::{self as files, Readers};
 use earnest_verifier::endorsement::MAX_CERTIFICATE_BYTES;
 use earnest_verifier::policy::Policy;
 use serde_json::{Value, json};
 
 use super::super::context::{Context, text};
 use crate::exit::{Exit, Failure};
-use crate::files::{self, Readers};
 use crate::state::State;
 
 /// The banks that can be asked for.

@@ -9,11 +9,11 @@ use earnest_evidence::sealing::{
     SignedVersion,
 };
 use earnest_evidence::tpm::{MAX_PEM_BYTES, PublicKey};
+use earnest_files as files;
 use serde_json::{Value, json};
 
 use super::super::context::{Context, keys_path, open_keys, text};
 use crate::exit::{Exit, Failure};
-use crate::files;
 use crate::show;
 
 /// Most bytes of either file.

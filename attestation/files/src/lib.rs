@@ -1,8 +1,21 @@
 //! Files: read with a bound, written whole or not at all.
 //!
 //! What is written appears under its name at once and survives a power cut: it is written beside
-//! its place, synchronised, renamed, and the folder is synchronised too. Everything in the
-//! fleet's folders is readable by its owner alone.
+//! its place, synchronised, renamed, and the folder is synchronised too. The device's folder and
+//! the fleet's stand on this.
+//!
+//! ```
+//! use earnest_files::Readers;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("least-version");
+//! assert_eq!(earnest_files::read_if_there(&path, 8)?, None);
+//! earnest_files::write(&path, b"3", Readers::Owner)?;
+//! assert_eq!(earnest_files::read(&path, 8)?, b"3");
+//! # Ok(())
+//! # }
+//! ```
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
@@ -22,10 +35,7 @@ const PUBLIC: u32 = 0o666;
 /// The mode of private folders.
 const PRIVATE_FOLDER: u32 = 0o700;
 
-/// How long a lock is waited for: whoever holds one does a few writes.
-const LOCK_TRIES: u32 = 200;
-
-/// The time between two tries.
+/// The time between two tries to get a lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(25);
 
 /// Why a file was not read or written.
@@ -91,7 +101,7 @@ pub enum FileError {
 
 /// Who may read what is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Readers {
+pub enum Readers {
     /// Its owner alone.
     Owner,
     /// Whoever may read files of this user.
@@ -108,7 +118,11 @@ impl Readers {
 }
 
 /// Reads a file of at most `limit` bytes; `-` is standard input.
-pub(crate) fn read_input(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
+///
+/// # Errors
+///
+/// When it is not there, cannot be read, or is longer.
+pub fn read_input(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
     match path.as_os_str() == "-" {
         true => bounded(io::stdin().lock(), path, limit),
         false => read(path, limit),
@@ -116,13 +130,21 @@ pub(crate) fn read_input(path: &Path, limit: usize) -> Result<Vec<u8>, FileError
 }
 
 /// Reads a file of at most `limit` bytes.
-pub(crate) fn read(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
+///
+/// # Errors
+///
+/// When it is not there, cannot be read, or is longer.
+pub fn read(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
     let file = File::open(path).map_err(|error| read_failure(path, error))?;
     bounded(file, path, limit)
 }
 
 /// Reads a private file of at most `limit` bytes.
-pub(crate) fn read_private(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
+///
+/// # Errors
+///
+/// As [`read`], and when others than its owner may read it.
+pub fn read_private(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
     let file = File::open(path).map_err(|error| read_failure(path, error))?;
     let metadata = file.metadata().map_err(|error| read_failure(path, error))?;
     let found = metadata.mode() & 0o777;
@@ -137,7 +159,11 @@ pub(crate) fn read_private(path: &Path, limit: usize) -> Result<Vec<u8>, FileErr
 }
 
 /// Reads a file as [`read`] does, or tells that it is not there.
-pub(crate) fn read_if_there(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, FileError> {
+///
+/// # Errors
+///
+/// When it is there and cannot be read, or is longer.
+pub fn read_if_there(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, FileError> {
     match read(path, limit) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(FileError::NotFound { .. }) => Ok(None),
@@ -162,7 +188,11 @@ fn bounded(from: impl Read, path: &Path, limit: usize) -> Result<Vec<u8>, FileEr
 }
 
 /// Writes a file, in the place of any that is there.
-pub(crate) fn write(path: &Path, bytes: &[u8], readers: Readers) -> Result<(), FileError> {
+///
+/// # Errors
+///
+/// When it cannot be written; what was there is then there still.
+pub fn write(path: &Path, bytes: &[u8], readers: Readers) -> Result<(), FileError> {
     let written = beside(path, bytes, readers)
         .and_then(|file| file.persist(path).map_err(|refused| refused.error))
         .and_then(|_| synchronise_folder_of(path));
@@ -170,7 +200,11 @@ pub(crate) fn write(path: &Path, bytes: &[u8], readers: Readers) -> Result<(), F
 }
 
 /// Writes a file that must not be there yet. Of several that try at once, one succeeds.
-pub(crate) fn create(path: &Path, bytes: &[u8], readers: Readers) -> Result<(), FileError> {
+///
+/// # Errors
+///
+/// [`FileError::Exists`] when it is there, and when it cannot be written.
+pub fn create(path: &Path, bytes: &[u8], readers: Readers) -> Result<(), FileError> {
     let written = beside(path, bytes, readers)
         .and_then(|file| {
             file.persist_noclobber(path)
@@ -181,7 +215,11 @@ pub(crate) fn create(path: &Path, bytes: &[u8], readers: Readers) -> Result<(), 
 }
 
 /// Removes a file, if it is there, and tells whether it was.
-pub(crate) fn remove(path: &Path) -> Result<bool, FileError> {
+///
+/// # Errors
+///
+/// When it is there and cannot be removed.
+pub fn remove(path: &Path) -> Result<bool, FileError> {
     match fs::remove_file(path) {
         Ok(()) => synchronise_folder_of(path)
             .map(|()| true)
@@ -192,7 +230,11 @@ pub(crate) fn remove(path: &Path) -> Result<bool, FileError> {
 }
 
 /// Makes a private folder and those above it, where they are not there yet.
-pub(crate) fn create_folder(path: &Path) -> Result<(), FileError> {
+///
+/// # Errors
+///
+/// When it cannot be made.
+pub fn create_folder(path: &Path) -> Result<(), FileError> {
     DirBuilder::new()
         .recursive(true)
         .mode(PRIVATE_FOLDER)
@@ -201,8 +243,12 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), FileError> {
 }
 
 /// Waits until no other process holds this file, and holds it until what is given is dropped. A
-/// process that dies lets go.
-pub(crate) fn lock(path: &Path) -> Result<File, FileError> {
+/// process that dies lets go. `patience` is how long those who hold it may take for their work.
+///
+/// # Errors
+///
+/// [`FileError::Locked`] when they take longer, and when the file cannot be made.
+pub fn lock(path: &Path, patience: Duration) -> Result<File, FileError> {
     let file = File::options()
         .create(true)
         .truncate(false)
@@ -210,9 +256,11 @@ pub(crate) fn lock(path: &Path) -> Result<File, FileError> {
         .mode(PRIVATE)
         .open(path)
         .map_err(|error| write_failure(path, error))?;
-    for _ in 0..LOCK_TRIES {
+    let pauses = patience.as_millis() / LOCK_PAUSE.as_millis();
+    for pause in 0..=pauses {
         match file.try_lock() {
             Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if pause == pauses => break,
             Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
             Err(TryLockError::Error(error)) => return Err(write_failure(path, error)),
         }
@@ -290,6 +338,32 @@ mod tests {
         assert!(!remove(&one).unwrap());
         assert_eq!(read_if_there(&one, 100).unwrap(), None);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_locked_is_had_once_it_is_let_go_and_not_waited_for_without_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let held = lock(&path, Duration::ZERO).unwrap();
+        let refused = lock(&path, Duration::ZERO).unwrap_err();
+        assert!(matches!(refused, FileError::Locked { .. }));
+        drop(held);
+        assert!(lock(&path, Duration::ZERO).is_ok());
+    }
+
+    #[test]
+    fn what_is_written_takes_the_place_of_what_was_there_and_leaves_nothing_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("a/b");
+        create_folder(&place).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        assert_eq!(mode(&place), 0o700);
+        write(&place.join("x"), b"first", Readers::Owner).unwrap();
+        write(&place.join("x"), b"second", Readers::Owner).unwrap();
+        assert_eq!(read(&place.join("x"), 9).unwrap(), b"second");
+        assert_eq!(fs::read_dir(&place).unwrap().count(), 1);
+        let nowhere = write(&folder.path().join("c/x"), b"", Readers::Owner);
+        assert!(matches!(nowhere, Err(FileError::Write { .. })));
     }
 
     #[test]
