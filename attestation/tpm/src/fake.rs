@@ -15,6 +15,7 @@ use crate::module::{
     Attestation, Clock, EcdsaSignature, Handles, Identity, PcrValues, Secret, TrustModule,
 };
 use crate::operations::name_of;
+use crate::seal::check_move;
 use crate::state::{KeyBlob, SealedKey};
 use crate::{AkAlgorithm, MoveVersionError, TpmError, UnsealError, templates};
 
@@ -284,18 +285,8 @@ impl TrustModule for FakeModule {
             return Err(MoveVersionError::First);
         }
         let mut inside = self.here()?;
-        let (wanted, least) = (permission.least(), inside.least);
-        if wanted.version < least.version || wanted.generation < least.generation {
-            return Err(MoveVersionError::Lower { least, wanted });
-        }
-        let generation = permission.grant().generation;
-        if generation < least.generation {
-            return Err(MoveVersionError::OldKey {
-                least: least.generation,
-                found: generation,
-            });
-        }
-        inside.least = wanted;
+        check_move(permission, inside.least)?;
+        inside.least = permission.least();
         Ok(())
     }
 

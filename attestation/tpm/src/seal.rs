@@ -252,7 +252,17 @@ pub(crate) fn move_least_version(
     if permission.is_first() {
         return Err(MoveVersionError::First);
     }
-    let (wanted, least) = (permission.least(), least_version(connection, root)?);
+    check_move(permission, least_version(connection, root)?)?;
+    write_least_version(connection, root, permission).map_err(MoveVersionError::Tpm)
+}
+
+/// Whether the permission moves the least version up, by a policy key that still counts: what
+/// the TPM compares as well, and says less of.
+pub(crate) fn check_move(
+    permission: &SignedVersion,
+    least: LeastVersion,
+) -> Result<(), MoveVersionError> {
+    let wanted = permission.least();
     if wanted.version < least.version || wanted.generation < least.generation {
         return Err(MoveVersionError::Lower { least, wanted });
     }
@@ -263,7 +273,7 @@ pub(crate) fn move_least_version(
             found: generation,
         });
     }
-    write_least_version(connection, root, permission).map_err(MoveVersionError::Tpm)
+    Ok(())
 }
 
 /// Writes the index under the permission's policy, whatever the permission is. The TPM decides.

@@ -39,6 +39,8 @@ fn main() -> io::Result<()> {
     write("reference", "enrolment", &file('e', enrolment.to_json()))?;
     let record = NonceRecord::issue(NONCE, Some(DEVICE), NOW, 60);
     write("reference", "nonce", &file('n', record.to_json()))?;
+    let for_any = NonceRecord::issue(NONCE, None, NOW, 60);
+    write("reference", "nonce-any", &file('n', for_any.to_json()))?;
     let policy = r#"p{"format":"earnest-policy/1","name":"n","bank":"sha256","pcrs":[4,7,11],
         "software_tpm":"allow","firmware_log":"optional","measured_log":"required",
         "authority":"required","unlogged_pcrs":[11],"nonce_lifetime_seconds":60}"#;

@@ -6,9 +6,13 @@
 
 mod checkquote;
 mod event_logs;
+#[path = "../../src/testing/mutations.rs"]
+mod mutations;
 mod quotes;
 
 use std::path::{Path, PathBuf};
+
+use mutations::mutations;
 
 /// The files of a folder of vectors with their names, in order, or nothing where there are none.
 fn vectors(folder: &str) -> Option<Vec<(String, Vec<u8>)>> {
@@ -32,19 +36,4 @@ fn vectors(folder: &str) -> Option<Vec<(String, Vec<u8>)>> {
     let found: Vec<_> = paths.into_iter().map(named).collect();
     assert!(!found.is_empty(), "the folder of {folder} is empty");
     Some(found)
-}
-
-/// Calls `check` with every truncation of `bytes` and with every bit of it flipped.
-fn mutations(bytes: &[u8], mut check: impl FnMut(&[u8])) {
-    for length in 0..bytes.len() {
-        check(&bytes[..length]);
-    }
-    let mut flipped = bytes.to_vec();
-    for place in 0..bytes.len() {
-        for bit in 0..8 {
-            flipped[place] ^= 1 << bit;
-            check(&flipped);
-            flipped[place] ^= 1 << bit;
-        }
-    }
 }

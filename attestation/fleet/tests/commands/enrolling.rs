@@ -50,6 +50,11 @@ fn request(device: &Device, name: Option<&str>) -> Request {
 
 fn challenge(fleet: &Fleet, request: &Request, more: &[&str]) -> crate::support::Run {
     fleet.write("request.json", request.to_json());
+    challenge_of_file(fleet, more)
+}
+
+/// Asks for a challenge to what stands in `request.json`.
+fn challenge_of_file(fleet: &Fleet, more: &[&str]) -> crate::support::Run {
     let mut arguments = vec![
         "enroll",
         "challenge",
@@ -220,15 +225,5 @@ fn without_a_policy_nobody_is_enrolled() {
         .ends(Exit::NotFound)
         .says("policy new");
     fleet.write("request.json", "{}");
-    let run = fleet.run(&[
-        "enroll",
-        "challenge",
-        "--device",
-        "request.json",
-        "--state",
-        "state",
-        "--out",
-        "c.json",
-    ]);
-    run.ends(Exit::BadInput);
+    challenge_of_file(&fleet, &[]).ends(Exit::BadInput);
 }

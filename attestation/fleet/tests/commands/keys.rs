@@ -155,16 +155,7 @@ fn keys_that_others_may_read_are_not_used() {
     let path = fleet.path("state/keys/policy-1.key.pem");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     fleet
-        .run(&[
-            "policy",
-            "allow-version",
-            "--state",
-            "state",
-            "--version",
-            "1",
-            "--out",
-            "version",
-        ])
+        .allow_version(&["--version", "1"])
         .ends(Exit::BadInput)
         .says("chmod 600");
     assert!(!fleet.path("version").exists());

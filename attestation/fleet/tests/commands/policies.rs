@@ -108,18 +108,7 @@ fn reference_values_are_approved_in_every_combination_and_no_more_than_fit() {
 #[test]
 fn the_least_version_only_rises() {
     let fleet = Fleet::new();
-    let allow = |more: &[&str]| {
-        let mut arguments = vec![
-            "policy",
-            "allow-version",
-            "--state",
-            "state",
-            "--out",
-            "version",
-        ];
-        arguments.extend(more);
-        fleet.run(&arguments)
-    };
+    let allow = |more: &[&str]| fleet.allow_version(more);
     let least = || {
         let signed = SignedVersion::parse(&fleet.read("version")).unwrap();
         (signed.least(), signed.is_first())
@@ -162,18 +151,7 @@ fn the_least_version_only_rises() {
 #[test]
 fn what_another_fleet_signed_or_somebody_changed_is_not_shown() {
     let (fleet, other) = (Fleet::new(), Fleet::new());
-    fleet
-        .run(&[
-            "policy",
-            "allow-version",
-            "--state",
-            "state",
-            "--version",
-            "1",
-            "--out",
-            "version",
-        ])
-        .ends(Exit::Success);
+    fleet.allow_version(&["--version", "1"]).ends(Exit::Success);
     let mut bytes = fleet.read("version");
     other.write("version", &bytes);
     let show = |fleet: &Fleet| fleet.run(&["policy", "show", "--state", "state", "./version"]);

@@ -153,6 +153,20 @@ impl Fleet {
         self.write("reference.json", device.reference().to_json());
     }
 
+    /// Signs a least version, into the file `version`.
+    pub(crate) fn allow_version(&self, more: &[&str]) -> Run {
+        let mut arguments = vec![
+            "policy",
+            "allow-version",
+            "--state",
+            "state",
+            "--out",
+            "version",
+        ];
+        arguments.extend(more);
+        self.run(&arguments)
+    }
+
     /// Verifies the file `name`.
     pub(crate) fn verify(&self, name: &str, more: &[&str]) -> Run {
         let mut arguments = vec![

@@ -120,16 +120,7 @@ impl Appraisal {
 
 /// A check's claims: one, or one for each reason.
 fn claims(result: &CheckResult) -> Vec<CheckClaim> {
-    let claim = CheckClaim {
-        check: result.check.name().to_owned(),
-        outcome: result.outcome,
-        reason: None,
-        detail: None,
-        pcr: None,
-        event: None,
-        expected: None,
-        found: None,
-    };
+    let claim = CheckClaim::new(result.check.name(), result.outcome);
     if result.refusals.is_empty() {
         return vec![claim];
     }

@@ -1,7 +1,7 @@
 //! What an attacker would send, and the reason for which each is refused.
 
 use crate::ear::{Outcome, Tier};
-use crate::freshness::{FreshnessError, NonceRecord};
+use crate::freshness::{FreshNonce, FreshnessError, NonceRecord};
 use crate::policy::Policy;
 use earnest_evidence::envelope::Authority;
 use earnest_evidence::measured::{MeasuredLog, SandboxLevel, Start};
@@ -23,6 +23,17 @@ fn appraised(device: &Device, evidence: &Evidence, policy: &Policy) -> Appraisal
         &reference,
         policy,
         &fresh(),
+    )
+}
+
+/// Appraises the device's own evidence under the usual policy, with this word on its nonce.
+fn appraised_with(device: &Device, freshness: &Result<FreshNonce, FreshnessError>) -> Appraisal {
+    appraise(
+        &device.evidence(),
+        &device.enrolment(false),
+        &device.reference(),
+        &policy(""),
+        freshness,
     )
 }
 
@@ -60,14 +71,7 @@ fn a_replayed_nonce_is_refused() {
     let mut record = NonceRecord::issue(NONCE, Some(DEVICE), NOW - 10, 60);
     assert!(record.consume(DEVICE, NOW - 5).is_ok());
     let again = record.consume(DEVICE, NOW);
-    let (evidence, enrolment) = (device.evidence(), device.enrolment(false));
-    let appraisal = appraise(
-        &evidence,
-        &enrolment,
-        &device.reference(),
-        &policy(""),
-        &again,
-    );
+    let appraisal = appraised_with(&device, &again);
     let expected = Refusal::Freshness(FreshnessError::Replayed {
         nonce: NONCE,
         consumed_at: NOW - 5,
@@ -80,14 +84,7 @@ fn a_replayed_nonce_is_refused() {
 fn a_stale_nonce_is_refused() {
     let device = Device::new(Key::ecc());
     let stale = NonceRecord::issue(NONCE, Some(DEVICE), NOW - 60, 60).consume(DEVICE, NOW);
-    let (evidence, enrolment) = (device.evidence(), device.enrolment(false));
-    let appraisal = appraise(
-        &evidence,
-        &enrolment,
-        &device.reference(),
-        &policy(""),
-        &stale,
-    );
+    let appraisal = appraised_with(&device, &stale);
     let reasons: Vec<&str> = appraisal.refusals().map(Refusal::reason).collect();
     assert_eq!(reasons, ["nonce_stale"]);
 }
@@ -102,13 +99,7 @@ fn a_quote_for_another_nonce_is_refused() {
     renamed.nonce = Nonce::from_bytes([1; 32]);
     assert_eq!(reasons(&device, &renamed), ["envelope_nonce"]);
     let other = NonceRecord::issue(NONCE, Some("attic"), NOW, 60).consume("attic", NOW);
-    let appraisal = appraise(
-        &device.evidence(),
-        &device.enrolment(false),
-        &device.reference(),
-        &policy(""),
-        &other,
-    );
+    let appraisal = appraised_with(&device, &other);
     let reasons: Vec<&str> = appraisal.refusals().map(Refusal::reason).collect();
     assert_eq!(reasons, ["nonce_of_other_device"]);
 }

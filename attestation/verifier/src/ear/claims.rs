@@ -266,6 +266,22 @@ pub struct CheckClaim {
     pub found: Option<Digest>,
 }
 
+impl CheckClaim {
+    /// A check that went so, with nothing more to say of it.
+    pub fn new(check: &str, outcome: Outcome) -> CheckClaim {
+        CheckClaim {
+            check: check.to_owned(),
+            outcome,
+            reason: None,
+            detail: None,
+            pcr: None,
+            event: None,
+            expected: None,
+            found: None,
+        }
+    }
+}
+
 /// Nonces in JSON: base64url without padding (RFC 9711, 4.1).
 mod nonce {
     use base64::Engine;

@@ -52,16 +52,7 @@ print(json.dumps(claims))
 fn ear(now: i64) -> Ear {
     let nonce = Nonce::from_bytes([7; 32]);
     let digest = HashAlgorithm::Sha256.digest(b"key");
-    let claim = CheckClaim {
-        check: "quote".to_owned(),
-        outcome: Outcome::Passed,
-        reason: None,
-        detail: None,
-        pcr: None,
-        event: None,
-        expected: None,
-        found: None,
-    };
+    let claim = CheckClaim::new("quote", Outcome::Passed);
     Ear {
         profile: PROFILE.to_owned(),
         issued_at: now,
