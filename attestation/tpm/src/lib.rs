@@ -1,6 +1,6 @@
 //! The only owner of the TPM: keys, quotes, sealing and the least version still allowed.
 //!
-//! - [`provision`] makes a device of a TPM, once: storage root key, endorsement key with its
+//! - [`provision()`] makes a device of a TPM, once: storage root key, endorsement key with its
 //!   certificate, attestation key, device authority, index of the least version, owner.
 //! - [`Tpm`] is a provisioned TPM: one thread that owns the connection, and calls that reach
 //!   it through a bounded queue. [`TrustModule`] is the trait of it, and [`FakeModule`] plays

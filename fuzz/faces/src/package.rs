@@ -34,7 +34,7 @@ static RELEASE_KEY: LazyLock<ReleaseSigningKey> = LazyLock::new(|| {
 ///   before it, so that the fuzzer need not find SHA-256 collisions to get past it.
 /// - `s`: the same of a sealed package, with a signature that is none.
 /// - `b`: the rest says how to build a whole plain package and what to damage in it, see
-///   [`Recipe`].
+///   `Recipe`.
 /// - `e`: the same of a sealed package.
 /// - anything else: all of it is a package, as a stranger would send it.
 pub fn package(data: &[u8]) {

@@ -11,7 +11,7 @@ mod x86;
 
 use crate::isa::{Emulated, Isa, Level, Rounding};
 
-/// Columns of an integer panel, and of an f32 panel of [`crate::Matrix`].
+/// Columns of an integer panel, and of an f32 panel of [`crate::Filters`].
 pub(crate) const PANEL: usize = 32;
 
 /// Most rows of a tile: twelve rows of two 512-bit accumulators leave registers for a panel.
