@@ -49,8 +49,8 @@ fn the_tiny_card_reads_as_it_is_written() {
             Dimension::Fixed(32_768)
         ]
     );
-    let counts = card.accuracy()[1].counts().unwrap();
-    assert_eq!((counts.words, counts.errors), (71, 2));
+    let counts = card.accuracy()[0].counts().unwrap();
+    assert_eq!((counts.words, counts.errors), (2058, 106));
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn numbers_outside_their_bounds_are_refused() {
         "second = 6.5",
         "second = inf",
     );
-    check("accuracy.rate", "rate = 0.0637", "rate = -0.1");
+    check("accuracy.rate", "rate = 0.0515", "rate = -0.1");
     check("tensor.shape", "\"frames\", 288]", "\"frames\", 0]");
 }
 
