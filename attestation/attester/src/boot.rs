@@ -35,7 +35,7 @@ pub(crate) fn measurements(program: &[u8]) -> Vec<Measurement> {
     all.extend(STAGES.map(|(pcr, text)| Measurement {
         pcr,
         digest: sha256.digest(text),
-        kind: EventKind::IPL,
+        kind: EventKind::EFI_ACTION,
         data: text.to_vec(),
     }));
     all

@@ -111,3 +111,14 @@ fn what_was_provisioned_is_not_provisioned_again() {
     let said = sides.device(&again).failure(50);
     assert!(said.contains("already"), "{said}");
 }
+
+#[test]
+fn where_no_device_is_the_commands_say_so() {
+    let sides = Sides::new();
+    let said = sides.device(&["tpm", "status"]).failure(50);
+    assert!(said.contains("provision"), "{said}");
+    let said = sides
+        .device(&["attest", "--nonce", "5a", "--out", "out"])
+        .failure(2);
+    assert!(said.contains("--nonce"), "{said}");
+}

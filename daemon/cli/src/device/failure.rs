@@ -22,6 +22,9 @@ pub(crate) enum Failure {
     /// Nothing says where the user's data is.
     #[error("no place for the device: set EARNEST_DEVICE, XDG_DATA_HOME or HOME, or give --device")]
     NoFolder,
+    /// The device's folder is not there.
+    #[error("no device is here, provision one first with `earnest tpm provision`")]
+    NoDevice(#[source] FileError),
     /// A file that was given is not what it should be.
     #[error("{path}: {reason}", path = path.display())]
     File {
@@ -81,7 +84,7 @@ impl Failure {
     /// How the command ends for it.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Failure::NoFolder => Exit::Device,
+            Failure::NoFolder | Failure::NoDevice(_) => Exit::Device,
             Failure::File { .. }
             | Failure::FileSystem(_)
             | Failure::EnrolmentFile(_)

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use earnest_attester::Folder;
 use earnest_evidence::sealing::PolicyKey;
 use earnest_evidence::tpm::{MAX_PEM_BYTES, PublicKey};
 use earnest_files::Readers;
@@ -79,4 +80,9 @@ pub(crate) fn device_folder(told: Option<&Path>) -> Result<PathBuf, Failure> {
         .or_else(|| Some(PathBuf::from(variable("XDG_DATA_HOME")?).join("earnest/device")))
         .or_else(|| Some(PathBuf::from(variable("HOME")?).join(".local/share/earnest/device")))
         .ok_or(Failure::NoFolder)
+}
+
+/// The folder of a device that was provisioned.
+pub(super) fn open_device_folder(path: &Path) -> Result<Folder, Failure> {
+    Folder::open(path).map_err(Failure::NoDevice)
 }

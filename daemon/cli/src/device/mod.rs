@@ -9,7 +9,7 @@ mod provision;
 mod sealed;
 mod show;
 
-use earnest_attester::{Device, Folder, enrol, result, write_parts};
+use earnest_attester::{Device, enrol, result, write_parts};
 use earnest_evidence::Nonce;
 use earnest_evidence::enrolment::Challenge;
 use earnest_evidence::sealing::SignedVersion;
@@ -76,7 +76,7 @@ fn tpm(command: &Tpm) -> Result<String, Failure> {
         }),
         Tpm::Status { place } => with(place, show::status),
         Tpm::Stop { place } => {
-            let folder = Folder::open(&device_folder(place.folder.as_deref())?)?;
+            let folder = files::open_device_folder(&device_folder(place.folder.as_deref())?)?;
             Ok(match earnest_attester::software::stop(&folder)? {
                 true => "the software TPM has ended\n".to_owned(),
                 false => "no software TPM runs here\n".to_owned(),
@@ -126,7 +126,8 @@ fn verdict(command: &Verdict) -> Result<String, Failure> {
 
 /// Opens the device, does `work`, and leaves its TPM in order whatever came of it.
 fn with<T>(place: &Place, work: impl FnOnce(&Device) -> Result<T, Failure>) -> Result<T, Failure> {
-    let device = Device::open(Folder::open(&device_folder(place.folder.as_deref())?)?)?;
+    let folder = files::open_device_folder(&device_folder(place.folder.as_deref())?)?;
+    let device = Device::open(folder)?;
     let done = work(&device);
     let closed = device.close();
     let done = done?;

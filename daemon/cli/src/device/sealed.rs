@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use earnest_attester::content::{self, ContentError};
-use earnest_attester::{Device, DeviceError, Folder};
+use earnest_attester::{Device, DeviceError};
 use earnest_evidence::HashAlgorithm;
 use earnest_evidence::measured::{SandboxLevel, Start};
 use earnest_package::{Card, Digest, Model, ReleaseVerifyingKey};
@@ -31,7 +31,7 @@ impl Sealed {
     pub(crate) fn new(device: &Path, folder: &Path, release_key: &Path) -> Result<Sealed, Failure> {
         let release_key = files::release_verifying_key(release_key)?;
         Ok(Sealed {
-            device: Device::open(Folder::open(device)?)?,
+            device: Device::open(files::open_device_folder(device)?)?,
             folder: folder.to_owned(),
             release_key,
         })
