@@ -79,7 +79,9 @@ const STEPS: &[Step] = &[
     }),
     ("Unseal and transcribe", transcribe),
     ("Attest and verify", |demo| demo.trust.verify()),
-    ("What this proves", |demo| demo.trust.conclude()),
+    ("What this proves", |demo| {
+        demo.trust.conclude(demo.size.name())
+    }),
 ];
 
 /// Runs the steps in order.

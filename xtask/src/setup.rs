@@ -49,7 +49,7 @@ enum Presence {
 }
 
 /// The compiler that `ring` builds its assembly with, and the linker of everything.
-pub(crate) const C_COMPILER: Need = Need {
+const C_COMPILER: Need = Need {
     package: "build-essential",
     why: "the C compiler and linker that Rust and the cryptography build with",
     presence: Presence::OnPath("cc"),

@@ -246,10 +246,9 @@ impl Trust {
     }
 
     /// What was proved, what was not, and the end of the software TPM.
-    pub(crate) fn conclude(&self) -> Result<()> {
-        let [sealed, release] = self.sealed();
-        if self.mode == Mode::Act {
-            self.refused_in_another_state(&sealed, &release)?;
+    pub(crate) fn conclude(&self, size: &str) -> Result<()> {
+        if self.mode == Mode::Act && self.tpm == Tpm::Software {
+            self.refused_in_another_state(size)?;
         }
         if self.tpm == Tpm::Software {
             self.run(&self.earnest().args(["tpm", "stop"]))?;
@@ -269,15 +268,8 @@ impl Trust {
 
     /// A boot into something else: the software TPM starts anew, another program is measured,
     /// and the seal stays shut.
-    fn refused_in_another_state(&self, sealed: &str, release: &str) -> Result<()> {
-        if self.tpm != Tpm::Software {
-            return Ok(());
-        }
-        let size = ["tiny", "base"].into_iter().find(|size| {
-            let name = format!("sealed/moonshine-{size}-en-int8.earnest");
-            self.home.join(name).exists()
-        });
-        let size = size.context("no sealed model is there")?;
+    fn refused_in_another_state(&self, size: &str) -> Result<()> {
+        let [sealed, release] = self.sealed();
         self.earnest().args(["tpm", "stop"]).output_quietly()?;
         let other = self.home.join("another-earnest");
         let earnest = shell::target_directory().join("debug/earnest");
@@ -287,7 +279,7 @@ impl Trust {
         program.push(0);
         fs::write(&other, program)?;
         fs::set_permissions(&other, fs::metadata(&earnest)?.permissions())?;
-        let check = ["model", "unseal-check", sealed, "--release-key", release];
+        let check = ["model", "unseal-check", &sealed, "--release-key", &release];
         let check = Program::new(other.to_string_lossy())
             .env("EARNEST_DEVICE", self.path("device"))
             .args(check)

@@ -8,6 +8,12 @@
 use earnest_evidence::firmware::EventKind;
 use earnest_evidence::{Digest, HashAlgorithm};
 
+/// The PCRs that a pretended boot extends: the program's, and those of [`STAGES`].
+pub(crate) const PCRS: [u8; 3] = [PROGRAM_PCR, 7, 11];
+
+/// Firmware measures the boot loader into this PCR; here it is the program itself.
+const PROGRAM_PCR: u8 = 4;
+
 /// What firmware, boot loader and kernel would be on a device.
 const STAGES: [(u8, &[u8]); 2] = [
     (7, b"development machine: no secure boot was measured"),
@@ -27,7 +33,7 @@ pub(crate) struct Measurement {
 pub(crate) fn measurements(program: &[u8]) -> Vec<Measurement> {
     let sha256 = HashAlgorithm::Sha256;
     let mut all = vec![Measurement {
-        pcr: 4,
+        pcr: PROGRAM_PCR,
         digest: sha256.digest(program),
         kind: EventKind::EFI_BOOT_SERVICES_APPLICATION,
         data: b"development machine: the program itself".to_vec(),
@@ -88,6 +94,7 @@ mod tests {
     #[test]
     fn the_log_replays_to_what_the_measurements_extend() {
         let measured = measurements(b"a program");
+        assert_eq!(measured.iter().map(|one| one.pcr).collect::<Vec<_>>(), PCRS);
         let bytes = log(&measured);
         let log = EventLog::parse(&bytes).unwrap();
         assert!(log.is_crypto_agile());

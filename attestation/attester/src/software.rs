@@ -88,13 +88,6 @@ pub fn stop(folder: &Folder) -> Result<bool, SoftwareError> {
     Ok(true)
 }
 
-/// The certificates of the authority that the folder's TPM in software has its certificate
-/// from, in PEM: the root's, and the one between. Nobody else should trust them.
-pub fn authority_certificates(folder: &Folder) -> [PathBuf; 2] {
-    let home = folder.path().join(FOLDER).join("authority");
-    ["swtpm-localca-rootca-cert.pem", "issuercert.pem"].map(|name| home.join(name))
-}
-
 /// Measures the pretended boot, if this TPM has not booted yet, and writes its log.
 ///
 /// # Errors
@@ -103,13 +96,17 @@ pub fn authority_certificates(folder: &Folder) -> [PathBuf; 2] {
 pub(crate) fn boot(module: &dyn TrustModule, folder: &Folder) -> Result<(), SoftwareError> {
     let home = folder.path().join(FOLDER);
     let _alone = lock(&home)?;
-    let program = earnest_files::read(Path::new("/proc/self/exe"), MAX_PROGRAM_BYTES)?;
-    let measurements = boot::measurements(&program);
-    let pcrs: Vec<u8> = measurements.iter().map(|one| one.pcr).collect();
-    let set = PcrSet::of(&pcrs).expect("the PCRs of the boot exist");
+    let set = PcrSet::of(&boot::PCRS).expect("the PCRs of the boot exist");
     let values = module.pcr_read(set)?;
     let missing = |pcr: u8| values.value(pcr).is_some_and(|value| *value == [0; 32]);
-    if pcrs.iter().all(|pcr| missing(*pcr)) {
+    // Nearly every call finds that it has booted: the program, which is large, is read for the
+    // others alone.
+    if !boot::PCRS.iter().any(|pcr| missing(*pcr)) {
+        return Ok(());
+    }
+    let program = earnest_files::read(Path::new("/proc/self/exe"), MAX_PROGRAM_BYTES)?;
+    let measurements = boot::measurements(&program);
+    if boot::PCRS.iter().all(|pcr| missing(*pcr)) {
         // The log is there before what it tells of: a boot that was cut off between the two
         // is continued below by whoever comes next.
         let log = boot::log(&measurements);

@@ -60,16 +60,11 @@ impl EngineError {
     /// How the command ends for it.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            EngineError::NoFolder | EngineError::Missing { .. } => Exit::ModelMissing,
+            EngineError::NoFolder => Exit::ModelMissing,
             EngineError::NoCard { .. } => Exit::Internal,
             EngineError::Sealed(failure) => failure.exit(),
             EngineError::Load(_) => Exit::ModelNotLoaded,
-            EngineError::Package(error) => match error {
-                PackageError::WrongSize { .. } | PackageError::WrongDigest { .. } => {
-                    Exit::ModelDiffers
-                }
-                _ => Exit::ModelNotRead,
-            },
+            EngineError::Missing { error } | EngineError::Package(error) => Exit::from(error),
         }
     }
 }

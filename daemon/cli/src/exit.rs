@@ -5,6 +5,7 @@
 
 use std::process::ExitCode;
 
+use earnest_package::PackageError;
 use earnest_sound::SoundError;
 
 /// How the command ended.
@@ -113,6 +114,16 @@ impl From<&SoundError> for Exit {
             SoundError::Channels { .. } => Exit::Channels,
             SoundError::NotFinite { .. } => Exit::NotFinite,
             SoundError::Decode { .. } | SoundError::Panicked { .. } => Exit::Damaged,
+        }
+    }
+}
+
+impl From<&PackageError> for Exit {
+    fn from(error: &PackageError) -> Exit {
+        match error {
+            PackageError::Missing { .. } => Exit::ModelMissing,
+            PackageError::WrongSize { .. } | PackageError::WrongDigest { .. } => Exit::ModelDiffers,
+            _ => Exit::ModelNotRead,
         }
     }
 }

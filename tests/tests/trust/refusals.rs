@@ -99,16 +99,7 @@ fn a_result_of_another_key_is_not_taken() {
 fn what_was_provisioned_is_not_provisioned_again() {
     let sides = Sides::new();
     sides.provision("device", &[]);
-    let (root, first) = (sides.text("keys/root.pub.pem"), sides.text("first-version"));
-    let again = [
-        "tpm",
-        "provision",
-        "--root",
-        &root,
-        "--first-version",
-        &first,
-    ];
-    let said = sides.device(&again).failure(50);
+    let said = sides.try_to_provision("device", &[]).failure(50);
     assert!(said.contains("already"), "{said}");
 }
 

@@ -93,6 +93,11 @@ impl Sides {
 
     /// Provisions the device in a folder.
     pub(crate) fn provision(&self, device: &str, options: &[&str]) {
+        self.try_to_provision(device, options).success();
+    }
+
+    /// Tries to provision the device in a folder.
+    pub(crate) fn try_to_provision(&self, device: &str, options: &[&str]) -> Answer {
         let (root, first) = (self.text("keys/root.pub.pem"), self.text("first-version"));
         let provision = [
             "tpm",
@@ -103,7 +108,6 @@ impl Sides {
             &first,
         ];
         self.device_in(device, &[&provision[..], options].concat())
-            .success();
     }
 
     /// Enrols the device in a folder under its folder's name, in a policy that takes software.

@@ -97,11 +97,7 @@ impl Failure {
             Failure::Result(ResultError::Tpm(_)) => Exit::Tpm,
             Failure::Result(_) => Exit::ResultRefused,
             Failure::Content(error) => of_content(error),
-            Failure::Plain(PackageError::Missing { .. }) => Exit::ModelMissing,
-            Failure::Plain(PackageError::WrongSize { .. } | PackageError::WrongDigest { .. }) => {
-                Exit::ModelDiffers
-            }
-            Failure::Plain(_) => Exit::ModelNotRead,
+            Failure::Plain(error) => Exit::from(error),
         }
     }
 }

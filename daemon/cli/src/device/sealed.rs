@@ -49,15 +49,8 @@ impl Sealed {
 
     /// Opens the models of these cards, measures that this program runs with them, and leaves
     /// the TPM in order.
-    pub(crate) fn open_all<const N: usize>(self, cards: [&str; N]) -> Result<[Model; N], Failure> {
-        let mut models = Vec::with_capacity(N);
-        for card in cards {
-            models.push(self.open(card)?);
-        }
-        let models: [Model; N] = match models.try_into() {
-            Ok(models) => models,
-            Err(_) => unreachable!("one model was opened for each card"),
-        };
+    pub(crate) fn open_all(self, [speech, voice]: [&str; 2]) -> Result<[Model; 2], Failure> {
+        let models = [self.open(speech)?, self.open(voice)?];
         self.measure(&models)?;
         self.close()?;
         Ok(models)
@@ -95,8 +88,8 @@ impl Sealed {
     }
 }
 
-/// The digest that stands for several packages: that of their digests, in the order of the
-/// cards' names; of one alone, its own.
+/// The digest that stands for several packages: that of their digests, in the order
+/// in which they were opened; of one alone, its own.
 fn packages_digest(packages: &[Digest]) -> Option<earnest_evidence::Digest> {
     let sha256 = HashAlgorithm::Sha256;
     match packages {
