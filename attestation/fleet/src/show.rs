@@ -3,33 +3,7 @@
 
 use std::fmt::Write as _;
 
-/// `text` with everything replaced that is no plain printable character.
-pub(crate) fn printable(text: &str) -> String {
-    let shown = |character: char| match character {
-        ' '..='~' => character,
-        // Letters of any script; marks that are invisible or turn text around are neither.
-        other if other.is_alphanumeric() => other,
-        _ => char::REPLACEMENT_CHARACTER,
-    };
-    text.chars().map(shown).collect()
-}
-
-/// An error and its causes, on one line of printable text.
-pub(crate) fn describe(error: &dyn std::error::Error) -> String {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    // A chain of causes ends, as no error of ours holds itself.
-    while let Some(error) = cause {
-        let reason = error.to_string();
-        // Some errors already say their cause.
-        if !message.contains(&reason) {
-            message.push_str(": ");
-            message.push_str(&reason);
-        }
-        cause = error.source();
-    }
-    printable(&message)
-}
+pub(crate) use earnest_printable::{describe, printable};
 
 /// Rows of cells as columns of equal width, two spaces between; the last is as long as it is.
 /// Each line ends, none with a space.

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use earnest_transcript::FormatName;
 
 use crate::device;
 use crate::exit::{self, Exit};
-use crate::formats::FormatName;
 
 /// More threads than this help no model that is loaded here.
 const MAX_THREADS: u64 = 64;
@@ -16,6 +16,33 @@ const MAX_THREADS: u64 = 64;
 /// The threads that are used unless told otherwise, where the machine has as many: the
 /// models' products are too small to gain from more.
 const DEFAULT_THREADS: usize = 4;
+
+/// The formats by the names that `--format` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum WrittenAs {
+    /// The words alone, one line a file, written as they are read.
+    Text,
+    /// One object a file with its text.
+    Json,
+    /// One object a file in the shape of OpenAI's verbose_json.
+    VerboseJson,
+    /// SubRip subtitles.
+    Srt,
+    /// WebVTT subtitles.
+    Vtt,
+}
+
+impl From<WrittenAs> for FormatName {
+    fn from(written: WrittenAs) -> FormatName {
+        match written {
+            WrittenAs::Text => FormatName::Text,
+            WrittenAs::Json => FormatName::Json,
+            WrittenAs::VerboseJson => FormatName::VerboseJson,
+            WrittenAs::Srt => FormatName::Srt,
+            WrittenAs::Vtt => FormatName::Vtt,
+        }
+    }
+}
 
 /// Private speech recognition: sound in, text out, and nothing leaves the machine.
 #[derive(Debug, Parser)]
@@ -82,8 +109,8 @@ struct RawTranscribe {
 
     /// How to write the transcript. Of several files, the json formats give one object a
     /// line, text one line each, and srt and vtt follow one another.
-    #[arg(long, value_enum, default_value_t = FormatName::Text)]
-    format: FormatName,
+    #[arg(long, value_enum, default_value_t = WrittenAs::Text)]
+    format: WrittenAs,
 
     /// When each word was said, too: as words[] in verbose-json.
     #[arg(long)]
@@ -224,7 +251,8 @@ fn check(raw: RawTranscribe) -> Result<Transcribe, String> {
         0 | 1 => {}
         _ => return Err("standard input (-) can be read only once".to_owned()),
     }
-    if raw.words && !raw.format.shows_words() {
+    let format = FormatName::from(raw.format);
+    if raw.words && !format.shows_words() {
         return Err("--words needs --format verbose-json, srt or vtt".to_owned());
     }
     if let Some(output) = &raw.output
@@ -249,7 +277,7 @@ fn check(raw: RawTranscribe) -> Result<Transcribe, String> {
             },
             _ => Models::Plain(raw.models),
         },
-        format: raw.format,
+        format,
         words: raw.words,
         threads: raw
             .threads

@@ -7,6 +7,7 @@
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
+use earnest_printable::printable;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Steps of the bar; a terminal shows fewer.
@@ -14,48 +15,6 @@ const STEPS: u64 = 1000;
 
 /// How often the bar is drawn at most, in times a second. A person reads no faster.
 const DRAWS_PER_SECOND: u8 = 4;
-
-/// Whether `character` shows a mark or a space and does nothing else.
-pub(crate) fn is_printable(character: char) -> bool {
-    let invisible = matches!(
-        character,
-        '\u{ad}'
-            | '\u{61c}'
-            | '\u{180e}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}'
-    );
-    !character.is_control() && !invisible
-}
-
-/// `text` with what is not printable replaced.
-pub(crate) fn printable(text: &str) -> String {
-    let shown = |character| match is_printable(character) {
-        true => character,
-        false => char::REPLACEMENT_CHARACTER,
-    };
-    text.chars().map(shown).collect()
-}
-
-/// An error and its causes, on one line of printable text.
-pub(crate) fn describe(error: &dyn std::error::Error) -> String {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let reason = error.to_string();
-        // Some errors already say their cause.
-        if !message.contains(&reason) {
-            message.push_str(": ");
-            message.push_str(&reason);
-        }
-        cause = error.source();
-    }
-    printable(&message)
-}
 
 /// Standard error.
 pub(crate) struct Console {
@@ -116,27 +75,5 @@ impl Console {
             Some(bar) => bar.suspend(write),
             None => write(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_that_moves_a_cursor_is_shown() {
-        assert_eq!(
-            printable("a\u{1b}[2J\r\n\u{9b}é\u{202e}"),
-            "a\u{fffd}[2J\u{fffd}\u{fffd}\u{fffd}é\u{fffd}"
-        );
-    }
-
-    #[test]
-    fn causes_are_told_once() {
-        #[derive(Debug, thiserror::Error)]
-        #[error("outer")]
-        struct Outer(#[source] std::io::Error);
-        let error = Outer(std::io::Error::other("inner"));
-        assert_eq!(describe(&error), "outer: inner");
     }
 }

@@ -8,12 +8,12 @@ use earnest_speech::{
     DecodeOptions, EngineOptions, Event, LoadError, Recognizer, SegmentText, SpeechError,
     Tokenizer, Transcriber, TranscriberOptions, Vad, align_words,
 };
+use earnest_transcript::{Milliseconds, Segment, Word};
 
 use crate::arguments::{Models, Transcribe};
 use crate::console::Console;
 use crate::device::{Failure, Sealed, device_folder, guard_memory};
 use crate::exit::Exit;
-use crate::formats::{Milliseconds, Segment, Word};
 
 /// The card of the model that tells speech from the rest.
 pub(crate) const VAD_CARD: &str = "silero-vad-6.2";

@@ -7,7 +7,6 @@ mod console;
 mod device;
 mod engine;
 mod exit;
-mod formats;
 mod output;
 mod sound;
 mod transcribe;

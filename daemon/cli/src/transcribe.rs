@@ -4,13 +4,14 @@
 //! segments that it completes are written before the next block is read. The model is loaded
 //! once, when the first file has turned out to be sound.
 
+use earnest_printable::describe;
 use earnest_sound::{SoundError, Status};
+use earnest_transcript::{Ending, Format, FormatName, Milliseconds, Options};
 
 use crate::arguments::{Input, Transcribe};
-use crate::console::{Console, describe};
+use crate::console::Console;
 use crate::engine::{Engine, EngineError, Session};
 use crate::exit::Exit;
-use crate::formats::{Ending, Format, FormatName, Milliseconds, Options};
 use crate::output::{Output, WriteError};
 use crate::sound::Sound;
 

@@ -14,9 +14,10 @@ use earnest_evidence::Nonce;
 use earnest_evidence::enrolment::Challenge;
 use earnest_evidence::sealing::SignedVersion;
 
-use crate::console::{Console, describe};
+use crate::console::Console;
 use crate::exit::Exit;
 use arguments::{Activate, Attest, Enroll, Model, Place, Tpm, Verdict};
+use earnest_printable::describe;
 
 pub(crate) use arguments::Command;
 pub(crate) use failure::Failure;

@@ -156,7 +156,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::formats::testing::{segment, word};
+    use crate::testing::{segment, word};
 
     fn texts(segment: &Segment) -> Vec<String> {
         cues(segment)

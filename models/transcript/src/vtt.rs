@@ -44,7 +44,7 @@ fn push_cue(cue: &Cue, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::testing::{file, segment, write};
+    use crate::testing::{file, segment, write};
 
     #[test]
     fn a_header_and_timed_cues() {

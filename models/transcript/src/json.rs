@@ -232,7 +232,7 @@ fn push_line(object: &impl Serialize, out: &mut String) {
     let json = serde_json::to_string(object)
         .expect("structs of strings and finite numbers always have a JSON form");
     for character in json.chars() {
-        match crate::console::is_printable(character) {
+        match earnest_printable::is_printable(character) {
             true => out.push(character),
             false => {
                 let mut units = [0; 2];
@@ -248,7 +248,7 @@ fn push_line(object: &impl Serialize, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::testing::{failed, file, options, segment, word, write};
+    use crate::testing::{failed, file, options, segment, word, write};
 
     fn verbose_segment() -> Segment {
         Segment {
@@ -329,7 +329,7 @@ mod tests {
         let name = "\u{1b}[31m\u{9b}\u{202e}\u{e0041}\u{7f}é.wav";
         let mut format = Json::brief(options(true, false));
         let line = write(&mut format, &[file(name, vec![])]);
-        assert!(line.trim_end().chars().all(crate::console::is_printable));
+        assert!(line.trim_end().chars().all(earnest_printable::is_printable));
         let json: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(json["file"], name);
     }

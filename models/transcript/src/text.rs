@@ -36,7 +36,7 @@ impl Format for Text {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::testing::{failed, file, segment, write};
+    use crate::testing::{failed, file, segment, write};
 
     #[test]
     fn segments_share_a_line_and_files_do_not() {

@@ -13,53 +13,55 @@ mod text;
 mod time;
 mod vtt;
 
-pub(crate) use time::Milliseconds;
+use serde::{Deserialize, Serialize};
+
+pub use time::Milliseconds;
 
 /// A stretch of speech and what was said in it.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Segment {
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Segment {
     /// When it begins, from the start of the file.
-    pub(crate) start: Milliseconds,
+    pub start: Milliseconds,
     /// When it ends.
-    pub(crate) end: Milliseconds,
+    pub end: Milliseconds,
     /// What was said: one line, without a space at either end.
-    pub(crate) text: String,
+    pub text: String,
     /// The model's tokens of the text.
-    pub(crate) tokens: Vec<u32>,
+    pub tokens: Vec<u32>,
     /// Mean natural logarithm of the tokens' probabilities.
-    pub(crate) avg_logprob: f32,
+    pub avg_logprob: f32,
     /// Bytes of the text over bytes of the text compressed: high for repeats.
-    pub(crate) compression_ratio: f32,
+    pub compression_ratio: f32,
     /// How sure the voice detector was that nobody speaks, in 0..=1.
-    pub(crate) no_speech_prob: f32,
+    pub no_speech_prob: f32,
     /// The words of the text, if they were asked for.
-    pub(crate) words: Vec<Word>,
+    pub words: Vec<Word>,
 }
 
 /// A word of a segment.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Word {
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Word {
     /// The word with its punctuation.
-    pub(crate) text: String,
+    pub text: String,
     /// When it begins, from the start of the file.
-    pub(crate) start: Milliseconds,
+    pub start: Milliseconds,
     /// When it ends.
-    pub(crate) end: Milliseconds,
+    pub end: Milliseconds,
     /// How sure the model was of it, in 0..=1.
-    pub(crate) probability: f32,
+    pub probability: f32,
 }
 
 /// How a file ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ending {
+pub struct Ending {
     /// The length of the sound that was read.
-    pub(crate) duration: Milliseconds,
+    pub duration: Milliseconds,
     /// Whether the transcript stands; false when the file failed half-way.
-    pub(crate) complete: bool,
+    pub complete: bool,
 }
 
 /// One way to write transcripts down.
-pub(crate) trait Format {
+pub trait Format {
     /// A file begins.
     fn begin(&mut self, file: &str, out: &mut String);
     /// A segment of it has ended.
@@ -68,9 +70,9 @@ pub(crate) trait Format {
     fn end(&mut self, ending: Ending, out: &mut String);
 }
 
-/// The formats by the names that `--format` takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum FormatName {
+/// The formats by their names, which are those of OpenAI's API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FormatName {
     /// The words alone, one line a file, written as they are read.
     Text,
     /// One object a file with its text.
@@ -85,7 +87,7 @@ pub(crate) enum FormatName {
 
 impl FormatName {
     /// Whether the format has a place for the times of words.
-    pub(crate) fn shows_words(self) -> bool {
+    pub fn shows_words(self) -> bool {
         match self {
             FormatName::Text | FormatName::Json => false,
             FormatName::VerboseJson | FormatName::Srt | FormatName::Vtt => true,
@@ -93,12 +95,12 @@ impl FormatName {
     }
 
     /// Whether the text is cut into cues.
-    pub(crate) fn is_subtitles(self) -> bool {
+    pub fn is_subtitles(self) -> bool {
         matches!(self, FormatName::Srt | FormatName::Vtt)
     }
 
     /// The writer for a run.
-    pub(crate) fn writer(self, options: Options) -> Box<dyn Format> {
+    pub fn writer(self, options: Options) -> Box<dyn Format> {
         match self {
             FormatName::Text => Box::new(text::Text::default()),
             FormatName::Json => Box::new(json::Json::brief(options)),
@@ -111,13 +113,13 @@ impl FormatName {
 
 /// What formats need to know of the run.
 #[derive(Debug, Clone)]
-pub(crate) struct Options {
+pub struct Options {
     /// Whether several files come, so that each object names its own.
-    pub(crate) names_files: bool,
+    pub names_files: bool,
     /// Whether word times were asked for.
-    pub(crate) words: bool,
+    pub words: bool,
     /// The spoken language, as OpenAI writes it: an English name in lower case.
-    pub(crate) language: String,
+    pub language: String,
 }
 
 #[cfg(test)]

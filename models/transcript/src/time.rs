@@ -2,33 +2,35 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Samples a millisecond of the 16 kHz sound that times are counted in.
 const SAMPLES_PER_MILLISECOND: u64 = 16;
 
 /// A time from the start of a file, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) struct Milliseconds(pub(crate) u64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct Milliseconds(pub u64);
 
 impl Milliseconds {
     /// The time of a sample, rounded down: a millisecond is 16 samples.
-    pub(crate) fn of_sample(sample: u64) -> Milliseconds {
+    pub fn of_sample(sample: u64) -> Milliseconds {
         Milliseconds(sample / SAMPLES_PER_MILLISECOND)
     }
 
     /// In seconds, with three decimals at most.
-    pub(crate) fn seconds(self) -> f64 {
+    pub fn seconds(self) -> f64 {
         self.0 as f64 / 1000.0
     }
 
     /// `HH:MM:SS` and the milliseconds after `mark`: a comma in SubRip, a full stop in WebVTT.
     /// Hours have as many digits as they need.
-    pub(crate) fn clock(self, mark: char) -> Clock {
+    pub fn clock(self, mark: char) -> Clock {
         Clock { time: self, mark }
     }
 }
 
 /// Writes a time as a clock does.
-pub(crate) struct Clock {
+pub struct Clock {
     time: Milliseconds,
     mark: char,
 }

@@ -41,7 +41,7 @@ fn push_cue(number: usize, cue: &Cue, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::testing::{file, segment, write};
+    use crate::testing::{file, segment, write};
 
     #[test]
     fn cues_are_numbered_and_timed() {

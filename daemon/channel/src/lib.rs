@@ -1,0 +1,1 @@
+//! What crosses between the daemon and a worker.

@@ -1,0 +1,1 @@
+//! The attestation state machine, on injected time; the only maker of `Open`.

@@ -1,0 +1,1 @@
+//! Who may do what: a request in, a permit or a denial out.

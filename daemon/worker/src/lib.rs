@@ -1,0 +1,1 @@
+//! The sandboxed process that decodes sound and reads it.
