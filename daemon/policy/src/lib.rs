@@ -1,1 +1,49 @@
 //! Who may do what: a request in, a permit or a denial out.
+//!
+//! - [`Applicant`] says who asks: where the connection comes from ([`Origin`]), the bearer token
+//!   that it brought, and the time.
+//! - [`Policy`] holds the lists of users and the tokens. What is on no list is denied.
+//! - [`Permit`] is a passed check as a value. Only [`Policy::permit`] makes one, nobody can copy
+//!   one, and handlers take it by value: what was not permitted cannot be called.
+//! - [`Denial`] is why not, for the log. Whoever was denied is told [`Denial::PUBLIC`] in every
+//!   case, so that trying tells nothing.
+//!
+//! On the Unix socket the kernel says who calls, and that suffices. On loopback TCP anybody can
+//! connect, a web page included: a token is required, and the user at the other end must be the
+//! one that it was given to, so that a token is worth nothing in other hands. What operators do
+//! goes over the Unix socket alone.
+//!
+//! The crate does no I/O: origins and times are passed in. Scopes and rates for each application
+//! will stand behind the same [`Policy::permit`].
+//!
+//! ```
+//! use std::time::Duration;
+//! use earnest_policy::{AllowList, Applicant, Denial, Origin, Policy, Transcribe};
+//!
+//! let policy = Policy::new(AllowList { apps: vec![1000], operators: vec![] });
+//! let ask = |uid| policy.permit::<Transcribe>(&Applicant {
+//!     origin: Origin::Unix { uid, gid: uid, pid: None },
+//!     bearer: None,
+//!     now: Duration::from_secs(60),
+//! });
+//! assert_eq!(ask(1000)?.app().as_str(), "uid-1000");
+//! assert_eq!(ask(1001).unwrap_err(), Denial::NotListed { uid: 1001, scope: "transcribe" });
+//! # Ok::<(), Denial>(())
+//! ```
+
+mod app;
+mod applicant;
+mod permit;
+mod policy;
+mod scope;
+mod token;
+
+pub use app::{AppId, AppIdError, MAX_APP_BYTES};
+pub use applicant::{Applicant, Origin};
+pub use permit::{Permit, Proof};
+pub use policy::{AllowList, Denial, Policy};
+pub use scope::{Operate, Scope, Transcribe, Vad};
+pub use token::{
+    DEFAULT_LIFETIME, IssueError, Issued, LifetimeError, MAX_LIFETIME, MAX_TOKENS,
+    MAX_TOKENS_OF_A_USER, MIN_LIFETIME, RenewError, TOKEN_BYTES, Token,
+};
