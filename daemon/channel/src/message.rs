@@ -1,0 +1,235 @@
+//! The messages.
+
+use std::fmt;
+use std::str::FromStr;
+
+use earnest_evidence::measured::SandboxLevel;
+use earnest_transcript::{Milliseconds, Segment};
+use serde::{Deserialize, Serialize};
+
+use crate::fault::{Failure, Flaw};
+
+/// What the daemon says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ToWorker {
+    /// A job begins; its sound follows.
+    Begin(Job),
+    /// The next bytes of the sound: [`crate::MAX_SOUND_BYTES`] at most, and at least one.
+    Sound(#[serde(with = "octets")] Vec<u8>),
+    /// That was all of it.
+    EndOfSound,
+    /// Nobody wants the rest. The worker answers [`Failure::Abandoned`], unless it has
+    /// finished already.
+    Abandon,
+}
+
+/// What a worker is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// What the bytes of the sound are.
+    pub kind: SoundKind,
+    /// Whether the times of words are wanted.
+    pub words: bool,
+}
+
+/// What the bytes of a job's sound are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SoundKind {
+    /// A file of any format, which its first bytes tell.
+    Container,
+    /// Samples without a header.
+    Raw {
+        /// Frames a second, in Hz. The worker judges whether it can hear that; here it is not
+        /// zero.
+        rate: u32,
+        /// Interleaved channels, not zero.
+        channels: u16,
+        /// How a sample is written.
+        encoding: Encoding,
+    },
+}
+
+/// How a sample is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Encoding {
+    /// Signed 16 bits, little endian.
+    S16Le,
+    /// Floating point of 32 bits, little endian.
+    F32Le,
+}
+
+impl Encoding {
+    /// Bytes of a sample.
+    pub const fn bytes(self) -> u64 {
+        match self {
+            Encoding::S16Le => 2,
+            Encoding::F32Le => 4,
+        }
+    }
+}
+
+/// What a worker says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum FromWorker {
+    /// First of all, once it is locked in.
+    Hello(Hello),
+    /// The weights are mapped; jobs may come.
+    Ready,
+    /// Somebody began to speak.
+    SpeechStarted {
+        /// When, from the start of the sound.
+        at: Milliseconds,
+    },
+    /// What was said.
+    Segment(Segment),
+    /// A sign of life from long silence: so much was heard so far. At least
+    /// [`crate::HEARD_SAMPLES`] more than the last time.
+    Heard {
+        /// Samples at 16 kHz.
+        samples: u64,
+    },
+    /// The sound was read to its end.
+    Finished(Report),
+    /// It was not, and this is why. The worker takes the next job.
+    Failed(Failure),
+}
+
+/// How a worker introduces itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Its [`crate::VERSION`].
+    pub version: u16,
+    /// How far it says that it is locked in. The daemon asks the kernel, too.
+    pub sandbox: Confinement,
+    /// The kernels that it computes with.
+    pub kernels: Kernels,
+}
+
+/// How far a worker got in locking itself in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confinement {
+    /// The level reached.
+    #[serde(with = "level")]
+    pub level: SandboxLevel,
+    /// The version of Landlock's interface that holds it, if one does.
+    pub landlock_abi: Option<u32>,
+    /// Whether a filter of system calls holds it.
+    pub seccomp: bool,
+}
+
+/// The name of the kernels that a worker computes with: `avx512-vnni`, say. Letters in lower
+/// case, digits and hyphens, 32 at most, so that it can be shown and logged as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Kernels(String);
+
+/// The name of no kernels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a name of kernels: expected 1 to 32 of a-z, 0-9 and -, found {found} bytes of others")]
+pub struct KernelsError {
+    found: usize,
+}
+
+impl Kernels {
+    /// Most bytes of a name.
+    pub const MAX_BYTES: usize = 32;
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Kernels {
+    type Err = KernelsError;
+
+    fn from_str(name: &str) -> Result<Kernels, KernelsError> {
+        let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+        let fits = (1..=Kernels::MAX_BYTES).contains(&name.len());
+        match fits && name.bytes().all(plain) {
+            true => Ok(Kernels(name.to_owned())),
+            false => Err(KernelsError { found: name.len() }),
+        }
+    }
+}
+
+impl TryFrom<String> for Kernels {
+    type Error = KernelsError;
+
+    fn try_from(name: String) -> Result<Kernels, KernelsError> {
+        name.parse()
+    }
+}
+
+impl From<Kernels> for String {
+    fn from(kernels: Kernels) -> String {
+        kernels.0
+    }
+}
+
+impl fmt::Display for Kernels {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(&self.0)
+    }
+}
+
+/// What was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Samples at 16 kHz.
+    pub samples: u64,
+    /// Damaged packets that were passed over.
+    pub skipped: u64,
+    /// What is wrong with the sound, though all of it that there is was read.
+    pub flaw: Option<Flaw>,
+}
+
+/// Bytes in one piece; serde would take them one by one.
+mod octets {
+    use std::fmt;
+
+    use serde::de::{Error, Visitor};
+    use serde::{Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_bytes(bytes)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        from.deserialize_bytes(Octets)
+    }
+
+    struct Octets;
+
+    impl Visitor<'_> for Octets {
+        type Value = Vec<u8>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("bytes")
+        }
+
+        fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+            Ok(bytes.to_vec())
+        }
+    }
+}
+
+/// The level by its number in the measured log.
+mod level {
+    use earnest_evidence::measured::SandboxLevel;
+    use serde::de::{Error, Unexpected};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(level: &SandboxLevel, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u8(level.number())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<SandboxLevel, D::Error> {
+        let number = u64::from(u8::deserialize(from)?);
+        SandboxLevel::from_number(number).ok_or_else(|| {
+            D::Error::invalid_value(Unexpected::Unsigned(number), &"a level's number")
+        })
+    }
+}
