@@ -49,19 +49,28 @@ const SOCKET_TYPE_BITS: [u64; 4] = [1, 2, 4, 8];
 
 /// Installs a worker's filters. False where the kernel has no such filters.
 pub(crate) fn install_for_worker() -> Result<bool, SandboxError> {
-    let own = std::process::id();
-    let programs = [
-        compile_walls()?,
-        compile(any(UNKNOWN), &action(libc::ENOSYS))?,
-        // The last, as it lets no further one in: it refuses `seccomp` itself.
-        compile(refusals(own)?, &action(libc::EPERM))?,
-    ];
-    install(&programs)
+    install(&for_worker(std::process::id())?)
 }
 
 /// Installs the daemon's filter. False where the kernel has no such filters.
 pub(crate) fn install_for_daemon() -> Result<bool, SandboxError> {
-    install(&[compile(socket_refusals()?, &action(libc::EAFNOSUPPORT))?])
+    install(&for_daemon()?)
+}
+
+/// The filters of the worker of this id, in the order in which they are installed.
+fn for_worker(own: u32) -> Result<Vec<BpfProgram>, SandboxError> {
+    Ok(vec![
+        compile_walls()?,
+        compile(any(UNKNOWN), &action(libc::ENOSYS))?,
+        // The last, as it lets no further one in: it refuses `seccomp` itself.
+        compile(refusals(own)?, &action(libc::EPERM))?,
+    ])
+}
+
+/// The daemon's only filter.
+fn for_daemon() -> Result<Vec<BpfProgram>, SandboxError> {
+    let unsupported = action(libc::EAFNOSUPPORT);
+    Ok(vec![compile(socket_refusals()?, &unsupported)?])
 }
 
 fn install(programs: &[BpfProgram]) -> Result<bool, SandboxError> {
