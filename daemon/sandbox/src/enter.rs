@@ -1,5 +1,9 @@
 //! The way in, which has no way back.
 
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+
 use caps::{CapSet, Capability};
 use nix::libc;
 use nix::sys::mman::{MlockAllFlags, mlockall};
@@ -91,7 +95,7 @@ fn drop_capabilities() -> Result<bool, SandboxError> {
     ] {
         caps::clear(None, set).map_err(|error| SandboxError::System {
             step: "dropping capabilities",
-            source: std::io::Error::other(error.to_string()),
+            source: io::Error::other(error.to_string()),
         })?;
     }
     Ok(bounded && inspect_self()?.bounding == 0)
@@ -111,15 +115,20 @@ fn die_with_parent() -> Result<(), SandboxError> {
 
 /// Sets each limit, hard, so that it cannot be raised again. The number of processes is not
 /// limited here: the kernel counts all of a user's together, the daemon's among them. What
-/// bounds threads is the address space; new processes are the filter's matter.
+/// bounds threads is the memory for their stacks; new processes are the filter's matter.
 fn set_limits(limits: &Limits) -> Result<(), SandboxError> {
+    // Asking for the length reads nothing of the file; what is no file has none.
+    let given = io::stdin().as_fd().try_clone_to_owned().map(File::from);
+    let length = given.and_then(|file| file.metadata());
+    let weights = length.map_or(0, |metadata| metadata.len());
     let wanted = [
         (Resource::RLIMIT_CORE, 0),
         (Resource::RLIMIT_FSIZE, 0),
         (Resource::RLIMIT_MSGQUEUE, 0),
         (Resource::RLIMIT_NOFILE, OPEN_FILES),
         (Resource::RLIMIT_STACK, STACK_BYTES),
-        (Resource::RLIMIT_AS, limits.address_space),
+        (Resource::RLIMIT_DATA, limits.memory),
+        (Resource::RLIMIT_AS, limits.address_space(weights)),
     ];
     for (resource, most) in wanted {
         let system = SandboxError::system("limiting resources");

@@ -134,9 +134,15 @@ fn any(calls: &[i64]) -> Rules {
 /// rule is the exact contrary of what is needed, so that nothing falls between.
 fn refusals(own: u32) -> Result<Rules, SandboxError> {
     let mut rules = any(REFUSED);
-    // Memory is written or executed, and what is executed is mapped already.
+    // Memory is written or executed, and what is executed is mapped already. Shared memory
+    // without a file would not count as the process's own, and so have no limit.
     let executable = bits_set(2, libc::PROT_EXEC as u64);
-    rules.insert(libc::SYS_mmap, vec![rule([executable.clone()])?]);
+    let unlimited = bits_set(3, (libc::MAP_SHARED | libc::MAP_ANONYMOUS) as u64);
+    let mappings = [executable.clone(), unlimited].map(|condition| rule([condition]));
+    rules.insert(
+        libc::SYS_mmap,
+        mappings.into_iter().collect::<Result<_, _>>()?,
+    );
     rules.insert(libc::SYS_mprotect, vec![rule([executable])?]);
     let mut clones = vec![rule([bits_clear(0, THREAD)])?];
     for space in NAME_SPACES {

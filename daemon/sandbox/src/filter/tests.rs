@@ -186,6 +186,27 @@ fn memory_is_never_executable() {
 }
 
 #[test]
+fn memory_is_shared_with_a_file_alone() {
+    let check = |flags: i32, expected: &Verdict| {
+        let readable = libc::PROT_READ as u64;
+        let found = worker(libc::SYS_mmap, &[0, 4096, readable, flags as u64, 0, 0]);
+        assert_eq!(found, *expected, "flags {flags:#x}");
+    };
+    let (shared, private, no_file) = (libc::MAP_SHARED, libc::MAP_PRIVATE, libc::MAP_ANONYMOUS);
+    for flags in [
+        shared,
+        private,
+        private | no_file,
+        private | no_file | libc::MAP_STACK,
+    ] {
+        check(flags, &Verdict::Allowed);
+    }
+    for flags in [shared | no_file, libc::MAP_SHARED_VALIDATE | no_file] {
+        check(flags, &NOT_PERMITTED);
+    }
+}
+
+#[test]
 fn threads_start_and_processes_do_not() {
     // What glibc asks for a thread (`createthread.c`) and for a process.
     let thread = (libc::CLONE_VM

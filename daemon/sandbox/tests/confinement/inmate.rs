@@ -56,8 +56,8 @@ pub(crate) const ALLOWED: &[&str] = &[
     "clock",
 ];
 
-/// Bytes that a process here may map, and what it then tries to take in vain.
-const ADDRESS_SPACE: u64 = 1 << 30;
+/// Bytes that a process here may have, and what it then tries to take in vain.
+const MEMORY: u64 = 1 << 30;
 
 const ROLES: &[&str] = &[
     "free", "both", "landlock", "filter", "neither", "overstep", "abort", "threads", "parent",
@@ -78,7 +78,7 @@ pub(crate) fn run(role: &str, arguments: &[String]) -> ExitCode {
 }
 
 fn play(role: &str, arguments: &[String]) -> Result<(), Box<dyn Error>> {
-    let limits = Limits::new(ADDRESS_SPACE);
+    let limits = Limits::new(MEMORY);
     match role {
         "free" => {
             let mut channel = channel()?;
@@ -231,9 +231,10 @@ fn attempt(word: &str, parent: Pid, secret: usize) -> io::Result<()> {
             made.map(drop).map_err(io::Error::from)
         }
         "executable-memory" => memmap2::MmapMut::map_anon(4096)?.make_exec().map(drop),
+        // Only as much as it may have is too much, as it has some already.
         "allocate" => {
             let mut space = Vec::<u8>::new();
-            let enough = usize::try_from(ADDRESS_SPACE).map_err(io::Error::other)?;
+            let enough = usize::try_from(MEMORY).map_err(io::Error::other)?;
             let taken = space.try_reserve_exact(enough);
             taken.map_err(|_| Errno::ENOMEM.into())
         }
@@ -303,12 +304,12 @@ fn read_parent(parent: Pid, secret: usize) -> io::Result<()> {
 
 /// Gives itself back what [`enter`] took. A free process merely sets what it has.
 fn raise_limit() -> io::Result<()> {
-    let most = match nix::sys::resource::getrlimit(Resource::RLIMIT_AS) {
+    let most = match nix::sys::resource::getrlimit(Resource::RLIMIT_DATA) {
         Ok((_, hard)) => hard.saturating_add(1),
         // Inside, the question is refused already.
-        Err(_) => 2 * ADDRESS_SPACE,
+        Err(_) => 2 * MEMORY,
     };
-    setrlimit(Resource::RLIMIT_AS, most, most).map_err(io::Error::from)
+    setrlimit(Resource::RLIMIT_DATA, most, most).map_err(io::Error::from)
 }
 
 fn weights() -> io::Result<File> {
