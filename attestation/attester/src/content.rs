@@ -5,6 +5,7 @@ use std::io::{BufReader, BufWriter, Seek as _};
 use std::path::Path;
 
 use earnest_evidence::sealing::{SignedPolicy, SignedPolicyError};
+use earnest_evidence::{Digest, HashAlgorithm};
 use earnest_files::FileError;
 use earnest_package::{
     ContentKey, KeyError, Model, PackageId, PackageSummary, ReleaseSigningKey, ReleaseVerifyingKey,
@@ -131,6 +132,23 @@ pub fn open(
         BufReader::new(file),
         &unsealing,
     )?)
+}
+
+/// The digest that stands for the packages that these models came out of, in a start of the
+/// measured log: that of their digests, in this order; of one alone, its own; nothing where no
+/// model came out of a package.
+pub fn packages_digest(models: &[&Model]) -> Option<Digest> {
+    let sha256 = HashAlgorithm::Sha256;
+    let packages = models.iter().filter_map(|model| model.package());
+    let digests: Vec<_> = packages.map(|package| package.digest()).collect();
+    match &digests[..] {
+        [] => None,
+        [one] => Digest::from_bytes(sha256, one.as_bytes()).ok(),
+        several => {
+            let parts: Vec<&[u8]> = several.iter().map(|one| &one.as_bytes()[..]).collect();
+            Some(sha256.digest_parts(&parts))
+        }
+    }
 }
 
 /// Why a model cannot be sealed or opened.

@@ -7,8 +7,8 @@ use earnest_evidence::sealing::{PolicyKey, SignedVersion};
 use earnest_evidence::{Digest, HashAlgorithm, Nonce};
 use earnest_files::FileError;
 use earnest_tpm::{
-    AkAlgorithm, MAX_STATE_BYTES, OwnerSecrets, ProvisionError, ProvisionOptions, State,
-    StateError, Tpm, TpmError, TrustModule, provision,
+    AkAlgorithm, DeviceAddress, MAX_STATE_BYTES, OwnerSecrets, ProvisionError, ProvisionOptions,
+    State, StateError, Tpm, TpmError, TrustModule, provision,
 };
 
 use crate::configuration::{Configuration, ConfigurationError, TpmChoice};
@@ -65,10 +65,7 @@ impl Device {
             first_version,
             ak,
         } = provisioning;
-        let address = match &configuration.tpm {
-            TpmChoice::Software => software::running(&folder)?,
-            TpmChoice::At(address) => address.clone(),
-        };
+        let address = address(configuration, &folder)?;
         let options = ProvisionOptions {
             root: *root,
             first_version: *first_version,
@@ -92,10 +89,7 @@ impl Device {
         let configuration = Configuration::load(&folder)?;
         let state = earnest_files::read(&folder.path().join(STATE_FILE), MAX_STATE_BYTES)?;
         let state = State::parse(&state)?;
-        let address = match &configuration.tpm {
-            TpmChoice::Software => software::running(&folder)?,
-            TpmChoice::At(address) => address.clone(),
-        };
+        let address = address(&configuration, &folder)?;
         let device = Device {
             tpm: Tpm::open(address, state)?,
             folder,
@@ -105,6 +99,17 @@ impl Device {
             software::boot(&device.tpm, &device.folder)?;
         }
         Ok(device)
+    }
+
+    /// Where the TPM of this folder's device is reached, without asking it anything: a process
+    /// that is about to give up connections keeps this one. A TPM in software is started if it
+    /// does not run.
+    ///
+    /// # Errors
+    ///
+    /// When the folder holds no device, or the TPM in software does not start.
+    pub fn address(folder: &Folder) -> Result<DeviceAddress, DeviceError> {
+        address(&Configuration::load(folder)?, folder)
     }
 
     /// The TPM, as others use it.
@@ -184,6 +189,13 @@ impl Device {
     pub fn close(self) -> Result<(), TpmError> {
         self.tpm.close()
     }
+}
+
+fn address(configuration: &Configuration, folder: &Folder) -> Result<DeviceAddress, DeviceError> {
+    Ok(match &configuration.tpm {
+        TpmChoice::Software => software::running(folder)?,
+        TpmChoice::At(address) => address.clone(),
+    })
 }
 
 /// What the log's PCR holds before the first start: what firmware extended, or zeros.

@@ -6,11 +6,14 @@
 //! - [`starts`]: the measured log, an entry for each start of the daemon.
 //! - [`gather()`]: evidence for a nonce, and its parts for other people's tools.
 //! - [`result`]: the verdict that the fleet sent back, for as long as it holds.
+//! - [`keys`]: the fleet's public keys.
+//! - [`authority`]: the device's own certificate authority, and the leaves that it signs.
 //! - [`content`]: the model at rest, which opens in an approved state alone.
 //!
 //! `earnest` and `earnestd` stand on it. It knows no network: everything that comes or goes is
 //! bytes and files. Everything it does with a TPM goes through [`earnest_tpm::TrustModule`].
 
+pub mod authority;
 mod boot;
 mod configuration;
 pub mod content;
@@ -18,6 +21,7 @@ mod device;
 pub mod enrol;
 mod folder;
 mod gather;
+pub mod keys;
 pub mod result;
 pub mod software;
 pub mod starts;

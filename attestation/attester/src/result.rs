@@ -63,6 +63,16 @@ pub fn current(
     check(module, key, str::from_utf8(&bytes)?).map(Some)
 }
 
+/// The bytes of the result that was imported last, not checked at all: whether they are still
+/// the same tells whether [`current`] is worth its quote.
+///
+/// # Errors
+///
+/// When the file is there and cannot be read.
+pub fn kept(folder: &Folder) -> Result<Option<Vec<u8>>, FileError> {
+    folder.read(RESULT_FILE, MAX_RESULT_BYTES)
+}
+
 fn check(
     module: &dyn TrustModule,
     key: &ResultVerifier,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use earnest_attester::content::ContentError;
 use earnest_attester::enrol::EnrolError;
+use earnest_attester::keys::KeyFileError;
 use earnest_attester::result::ResultError;
 use earnest_attester::software::SoftwareError;
 use earnest_attester::{DeviceError, WritePartsError};
@@ -36,6 +37,9 @@ pub(crate) enum Failure {
     /// A file cannot be read or written.
     #[error(transparent)]
     FileSystem(#[from] FileError),
+    /// A key that was given is none.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
     /// The nonce is none.
     #[error("--nonce: {0}")]
     Nonce(#[from] earnest_evidence::hex::HexError),
@@ -86,6 +90,7 @@ impl Failure {
         match self {
             Failure::NoFolder | Failure::NoDevice(_) => Exit::Device,
             Failure::File { .. }
+            | Failure::Key(_)
             | Failure::FileSystem(_)
             | Failure::EnrolmentFile(_)
             | Failure::Version(_)

@@ -3,11 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use earnest_attester::Folder;
-use earnest_evidence::sealing::PolicyKey;
-use earnest_evidence::tpm::{MAX_PEM_BYTES, PublicKey};
+use earnest_evidence::tpm::MAX_PEM_BYTES;
 use earnest_files::Readers;
-use earnest_package::{ReleaseSigningKey, ReleaseVerifyingKey};
-use earnest_verifier::ear::ResultVerifier;
+use earnest_package::ReleaseSigningKey;
 use zeroize::Zeroizing;
 
 use super::Failure;
@@ -30,29 +28,6 @@ fn refused(path: &Path, reason: &dyn std::error::Error) -> Failure {
         path: path.to_owned(),
         reason: reason.to_string(),
     }
-}
-
-fn public_key(path: &Path) -> Result<PublicKey, Failure> {
-    let bytes = earnest_files::read(path, MAX_PEM_BYTES)?;
-    let text = str::from_utf8(&bytes).map_err(|error| refused(path, &error))?;
-    PublicKey::from_pem(text).map_err(|error| refused(path, &error))
-}
-
-/// The root of policies.
-pub(super) fn root_key(path: &Path) -> Result<PolicyKey, Failure> {
-    let document = public_key(path)?.to_spki_der();
-    PolicyKey::from_spki_der(&document).map_err(|error| refused(path, &error))
-}
-
-/// The key that checks results.
-pub(super) fn result_key(path: &Path) -> Result<ResultVerifier, Failure> {
-    ResultVerifier::new(&public_key(path)?).map_err(|error| refused(path, &error))
-}
-
-/// The key that checks packages.
-pub(super) fn release_verifying_key(path: &Path) -> Result<ReleaseVerifyingKey, Failure> {
-    let document = public_key(path)?.to_spki_der();
-    ReleaseVerifyingKey::from_spki(&document).map_err(|error| refused(path, &error))
 }
 
 /// The key that signs packages, a PKCS #8 document in PEM (RFC 7468, section 10).

@@ -9,7 +9,7 @@ mod provision;
 mod sealed;
 mod show;
 
-use earnest_attester::{Device, enrol, result, write_parts};
+use earnest_attester::{Device, enrol, keys, result, write_parts};
 use earnest_evidence::Nonce;
 use earnest_evidence::enrolment::Challenge;
 use earnest_evidence::sealing::SignedVersion;
@@ -101,7 +101,7 @@ fn evidence(attest: &Attest) -> Result<String, Failure> {
 fn verdict(command: &Verdict) -> Result<String, Failure> {
     match command {
         Verdict::Import { place, file, key } => {
-            let key = files::result_key(key)?;
+            let key = keys::results(key)?;
             let token = files::read(file)?;
             let token = str::from_utf8(&token).map_err(|error| Failure::File {
                 path: file.clone(),
@@ -113,7 +113,7 @@ fn verdict(command: &Verdict) -> Result<String, Failure> {
             })
         }
         Verdict::Show { place, key } => {
-            let key = files::result_key(key)?;
+            let key = keys::results(key)?;
             with(place, |device| {
                 let live = result::current(device.module(), device.folder(), &key)?;
                 Ok(live.map_or_else(

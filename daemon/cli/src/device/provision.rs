@@ -1,6 +1,6 @@
 //! `earnest tpm provision`.
 
-use earnest_attester::{Configuration, Device, Folder, Provisioning, TpmChoice};
+use earnest_attester::{Configuration, Device, Folder, Provisioning, TpmChoice, keys};
 use earnest_evidence::hex;
 use earnest_evidence::sealing::SignedVersion;
 use earnest_tpm::{AkAlgorithm, OwnerSecrets};
@@ -21,7 +21,7 @@ pub(super) fn provision(options: &Provision) -> Result<String, Failure> {
     };
     let provisioning = Provisioning {
         configuration: Configuration::with_tpm(tpm),
-        root: files::root_key(&options.root)?,
+        root: keys::root(&options.root)?,
         first_version: SignedVersion::parse(&files::read(&options.first_version)?)?,
         ak: match options.ak {
             Ak::EccP256 => AkAlgorithm::EccP256,

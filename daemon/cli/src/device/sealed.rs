@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use earnest_attester::content::{self, ContentError};
-use earnest_attester::{Device, DeviceError};
+use earnest_attester::{Device, DeviceError, keys};
 use earnest_evidence::HashAlgorithm;
 use earnest_evidence::measured::{SandboxLevel, Start};
-use earnest_package::{Card, Digest, Model, ReleaseVerifyingKey};
+use earnest_package::{Card, Model, ReleaseVerifyingKey};
 
 use earnest_tpm::TpmError;
 
@@ -29,7 +29,7 @@ pub(crate) struct Sealed {
 impl Sealed {
     /// The sealed models of this folder, for the device of that one.
     pub(crate) fn new(device: &Path, folder: &Path, release_key: &Path) -> Result<Sealed, Failure> {
-        let release_key = files::release_verifying_key(release_key)?;
+        let release_key = keys::releases(release_key)?;
         Ok(Sealed {
             device: Device::open(files::open_device_folder(device)?)?,
             folder: folder.to_owned(),
@@ -66,11 +66,7 @@ impl Sealed {
     fn measure(&self, models: &[Model]) -> Result<(), DeviceError> {
         let configuration = self.device.configuration().to_text();
         let configuration = HashAlgorithm::Sha256.digest(configuration.as_bytes());
-        let packages: Vec<Digest> = models
-            .iter()
-            .filter_map(|model| Some(model.package()?.digest()))
-            .collect();
-        let package = packages_digest(&packages);
+        let package = content::packages_digest(&models.iter().collect::<Vec<_>>());
         let start = Start::new(
             configuration,
             package,
@@ -85,20 +81,6 @@ impl Sealed {
             self.device.measure_start(start)?;
         }
         Ok(())
-    }
-}
-
-/// The digest that stands for several packages: that of their digests, in the order
-/// in which they were opened; of one alone, its own.
-fn packages_digest(packages: &[Digest]) -> Option<earnest_evidence::Digest> {
-    let sha256 = HashAlgorithm::Sha256;
-    match packages {
-        [] => None,
-        [one] => earnest_evidence::Digest::from_bytes(sha256, one.as_bytes()).ok(),
-        several => {
-            let parts: Vec<&[u8]> = several.iter().map(|one| &one.as_bytes()[..]).collect();
-            Some(sha256.digest_parts(&parts))
-        }
     }
 }
 
