@@ -35,8 +35,25 @@ impl Model {
     /// bytes that are checked are the bytes that are kept: nothing is read twice. A sample
     /// is left where it is; [`CardFile::read`] reads one.
     pub fn open_directory(card: &Card, directory: &Path) -> Result<Model, PackageError> {
-        let required = card.files().iter().filter(|file| file.role().is_required());
-        let files = required
+        Model::open_files(card, directory, Role::is_required)
+    }
+
+    /// As [`Model::open_directory`], and the sample, too, of a card that has one: whoever gets
+    /// the model can then ask it for words that are known.
+    pub fn open_directory_with_sample(
+        card: &Card,
+        directory: &Path,
+    ) -> Result<Model, PackageError> {
+        Model::open_files(card, directory, |_| true)
+    }
+
+    fn open_files(
+        card: &Card,
+        directory: &Path,
+        wanted: fn(Role) -> bool,
+    ) -> Result<Model, PackageError> {
+        let wanted = card.files().iter().filter(|file| wanted(file.role()));
+        let files = wanted
             .map(|file| Ok((file.role(), file.read(directory)?.into())))
             .collect::<Result<_, _>>()?;
         Ok(Model {
@@ -279,8 +296,12 @@ mod tests {
         let (card, directory) = installed();
         let sample = card.file(Role::Sample).unwrap();
         assert_eq!(sample.read(directory.path()).unwrap(), SMALL_FILES[3].2);
+        let with_sample = || Model::open_directory_with_sample(&card, directory.path());
+        let model = with_sample().unwrap();
+        assert_eq!(model.file(Role::Sample), Some(SMALL_FILES[3].2));
         std::fs::remove_file(directory.path().join(sample.name())).unwrap();
         assert!(Model::open_directory(&card, directory.path()).is_ok());
+        assert!(matches!(with_sample(), Err(PackageError::Missing { .. })));
         assert!(matches!(
             sample.read(directory.path()),
             Err(PackageError::Missing { .. })

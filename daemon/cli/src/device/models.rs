@@ -24,7 +24,8 @@ pub(super) fn seal(seal: &Seal, console: &Console) -> Result<String, Failure> {
     with(&seal.place, |device| {
         let mut said = String::new();
         for card in [seal.model.card(), VAD_CARD] {
-            let model = Model::open_directory(sealed::card(card), &plain.join(card))?;
+            // The daemon asks the model for the sample's words before it serves anybody.
+            let model = Model::open_directory_with_sample(sealed::card(card), &plain.join(card))?;
             let path = sealed::path(&seal.out, card);
             let summary = content::seal(
                 device.module(),
