@@ -1,1 +1,74 @@
-//! The daemon's side of its workers.
+//! The daemon's side of its workers: started warm, one for each application, bounded, ended.
+//!
+//! A worker decodes strangers' sound in a process of its own. This crate starts such
+//! processes, hands them jobs, and believes nothing that they say: each answer is held to
+//! what the daemon sent ([`earnest_channel::Exchange`]), the sandbox that a worker claims is
+//! compared with what the kernel says of it, and every wait has its end. A worker that
+//! crashes, hangs, floods or talks nonsense is killed with SIGKILL and reaped. It costs the
+//! one request that it was at; the others do not notice.
+//!
+//! - A worker that had a job of an application has no job of another one, ever. It takes one
+//!   job at a time, and is ended when it had none for [`PoolOptions::idle`].
+//! - [`PoolOptions::warm`] workers are ready before anybody asks.
+//! - [`PoolOptions::most`] jobs are at work at most, [`PoolOptions::most_of_one`] of the same
+//!   application; who comes then is told at once when to come again. Nobody queues.
+//! - No job begins without a live [`Open`](earnest_gate::Open), and nothing of a job is handed
+//!   out once that is dead. [`Pool::end_all`] kills every worker and drops the weights.
+//!
+//! A worker gets three files and nothing else: fd 0, the sealed memfd of weights; fd 1, its
+//! end of a socket that frames of `earnest-channel` cross; fd 2, `/dev/null`. Its environment
+//! is empty and its folder `/`.
+//!
+//! ```no_run
+//! # use std::os::fd::OwnedFd;
+//! # use std::sync::Arc;
+//! # use earnest_channel::{Job, SoundKind};
+//! # use earnest_gate::Open;
+//! # use earnest_policy::{Permit, Transcribe};
+//! # use earnest_pool::{Event, Pool, PoolOptions};
+//! # use earnest_telemetry::Telemetry;
+//! # async fn example(
+//! #     weights: Arc<OwnedFd>,
+//! #     telemetry: Telemetry,
+//! #     open: Open,
+//! #     permit: Permit<Transcribe>,
+//! #     clip: bytes::Bytes,
+//! # ) -> Result<(), Box<dyn std::error::Error>> {
+//! let options = PoolOptions::new("/usr/bin/earnestd", ["worker"], weights);
+//! let pool = Pool::start(options, telemetry)?;
+//! let job = Job { kind: SoundKind::Container, words: false };
+//! let (mut sound, mut events) = pool.begin(&open, &permit, job).await?.split();
+//! // Sound and events run side by side: see `Session`.
+//! tokio::spawn(async move {
+//!     if sound.send(clip).await.is_ok() {
+//!         let _ = sound.end().await;
+//!     }
+//! });
+//! while let Some(event) = events.next().await {
+//!     if let Event::Segment(segment) = event? {
+//!         println!("{}", segment.text);
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod error;
+mod handshake;
+mod keeper;
+mod limits;
+mod options;
+mod pace;
+mod pool;
+mod session;
+mod spawn;
+mod state;
+mod status;
+mod work;
+
+pub use error::{BeginError, Misdeed, PoolError, SessionError, StartError};
+pub use limits::JobLimits;
+pub use options::PoolOptions;
+pub use pool::Pool;
+pub use session::{Event, Events, Session, SessionOver, SoundSender};
+pub use status::PoolStatus;

@@ -1,0 +1,191 @@
+//! A job under way, from its client's side.
+
+use std::fmt;
+
+use bytes::Bytes;
+use earnest_channel::{MAX_SOUND_BYTES, Report};
+use earnest_gate::Open;
+use earnest_telemetry::Clock;
+use earnest_transcript::{Milliseconds, Segment};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::SessionError;
+
+/// Pieces of sound between a client and its worker: half a mebibyte. A client that sends
+/// faster waits.
+const SOUND_QUEUE: usize = 8;
+
+/// Events between a worker and its client. A client that takes them slower stops its worker.
+const EVENT_QUEUE: usize = 64;
+
+/// A job under way: sound goes in, events come out.
+///
+/// Both halves are to be driven side by side. Between them stand bounded queues: who sends all
+/// the sound before taking the first event may find that the worker waits for him to take some.
+/// (The wait ends, with [`SessionError::ClientStalled`].)
+///
+/// Dropping the events abandons the job: its worker lets go of it, or is ended.
+#[derive(Debug)]
+pub struct Session {
+    sender: SoundSender,
+    events: Events,
+}
+
+impl Session {
+    /// The two halves.
+    pub fn split(self) -> (SoundSender, Events) {
+        (self.sender, self.events)
+    }
+}
+
+/// Takes a job's sound. Dropped before [`end`](SoundSender::end), it abandons the job.
+#[derive(Debug)]
+pub struct SoundSender {
+    queue: mpsc::Sender<Sound>,
+}
+
+/// The job is over: its events say why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the job is over")]
+pub struct SessionOver;
+
+impl SoundSender {
+    /// Sends the next bytes of the sound, any number of them; waits while the worker is behind.
+    /// Cancelled half-way, it has sent some of them.
+    ///
+    /// # Errors
+    /// [`SessionOver`] where nobody takes them any more.
+    pub async fn send(&mut self, mut bytes: Bytes) -> Result<(), SessionOver> {
+        while !bytes.is_empty() {
+            let piece = bytes.split_to(bytes.len().min(MAX_SOUND_BYTES));
+            let sent = self.queue.send(Sound::Piece(piece)).await;
+            sent.map_err(|_| SessionOver)?;
+        }
+        Ok(())
+    }
+
+    /// That was all the sound.
+    ///
+    /// # Errors
+    /// [`SessionOver`] where nobody asks any more.
+    pub async fn end(self) -> Result<(), SessionOver> {
+        self.queue.send(Sound::End).await.map_err(|_| SessionOver)
+    }
+}
+
+/// What happened in a job.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// Somebody began to speak.
+    SpeechStarted {
+        /// When, from the start of the sound.
+        at: Milliseconds,
+    },
+    /// What was said.
+    Segment(Segment),
+    /// The sound was read to its end: the last event.
+    Finished(Report),
+}
+
+/// Gives a job's events.
+pub struct Events {
+    queue: mpsc::Receiver<Event>,
+    last: Option<oneshot::Receiver<Result<Report, SessionError>>>,
+    leave: Leave,
+}
+
+impl Events {
+    /// The next event; none after the last, which is [`Event::Finished`] or an error. May be
+    /// cancelled and called again.
+    ///
+    /// Once the gate has closed, what was heard before is not given out any more.
+    pub async fn next(&mut self) -> Option<Result<Event, SessionError>> {
+        let last = self.last.as_mut()?;
+        let event = match self.queue.recv().await {
+            Some(event) => Ok(event),
+            // Without a last word the worker's keeper is gone, and the worker with it.
+            None => match last.await {
+                Ok(ending) => ending.map(Event::Finished),
+                Err(_) => Err(SessionError::WorkerDied),
+            },
+        };
+        let event = match self.leave.holds() {
+            true => event,
+            false => Err(SessionError::GateClosed),
+        };
+        if matches!(event, Ok(Event::Finished(_)) | Err(_)) {
+            self.last = None;
+        }
+        Some(event)
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Events")
+            .field("over", &self.last.is_none())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A piece of a job's sound.
+#[derive(Debug)]
+pub(crate) enum Sound {
+    /// At most [`MAX_SOUND_BYTES`], and not empty.
+    Piece(Bytes),
+    /// The end of it.
+    End,
+}
+
+/// What lets a job go on.
+#[derive(Clone)]
+pub(crate) struct Leave {
+    /// None for a trial, which is what opens the gate.
+    open: Option<Open>,
+    clock: Clock,
+}
+
+impl Leave {
+    pub(crate) fn new(open: Option<Open>, clock: Clock) -> Leave {
+        Leave { open, clock }
+    }
+
+    /// Whether it still does.
+    pub(crate) fn holds(&self) -> bool {
+        let live = |open: &Open| open.is_live_at(self.clock.now());
+        self.open.as_ref().is_none_or(live)
+    }
+}
+
+/// A session's other ends, which its worker's keeper holds.
+pub(crate) struct Ends {
+    pub(crate) sound: mpsc::Receiver<Sound>,
+    pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) last: oneshot::Sender<Result<Report, SessionError>>,
+    pub(crate) leave: Leave,
+}
+
+/// A session and its other ends.
+pub(crate) fn session(leave: Leave) -> (Session, Ends) {
+    let (sound_sender, sound) = mpsc::channel(SOUND_QUEUE);
+    let (events, event_queue) = mpsc::channel(EVENT_QUEUE);
+    let (last, last_word) = oneshot::channel();
+    let session = Session {
+        sender: SoundSender {
+            queue: sound_sender,
+        },
+        events: Events {
+            queue: event_queue,
+            last: Some(last_word),
+            leave: leave.clone(),
+        },
+    };
+    let ends = Ends {
+        sound,
+        events,
+        last,
+        leave,
+    };
+    (session, ends)
+}

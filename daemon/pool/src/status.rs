@@ -1,0 +1,29 @@
+//! How a pool is doing.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// How a pool is doing, in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct PoolStatus {
+    /// Whether the pool has ended, or is ending.
+    pub closed: bool,
+    /// Processes, those that are starting included.
+    pub processes: usize,
+    /// Workers that are starting.
+    pub starting: usize,
+    /// Workers that are ready and nobody's yet.
+    pub warm: usize,
+    /// Workers that wait for their application's next job.
+    pub idle: usize,
+    /// Jobs at work.
+    pub working: usize,
+    /// Jobs that may be at work at most.
+    pub most: usize,
+    /// Workers in a row that did not start, or died before they had a job. Each doubles the
+    /// time until the next is tried.
+    pub failures: u32,
+    /// Until when none is tried.
+    pub retry_in: Option<Duration>,
+}
