@@ -1,0 +1,157 @@
+//! `/v1/token`: tokens for unmodified clients. `earnest run` asks for them, over the Unix socket
+//! alone, where the kernel says who asks.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use earnest_policy::{AppId, IssueError, RenewError, Transcribe};
+use earnest_telemetry::{App, Event};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::{Deserialize, Serialize};
+
+use crate::answer::encode;
+use crate::caller::{OverUnix, Permitted, bearer};
+use crate::house::Shared;
+use crate::limits::JSON_BYTES;
+use crate::refusal::Refusal;
+use crate::stream::fault;
+
+/// Seconds after which to ask again when there are too many tokens: they last for minutes.
+const TOKENS_RETRY_SECONDS: u64 = 30;
+
+/// For whom a token is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TokenRequest {
+    /// The application's name.
+    pub(crate) app: String,
+}
+
+/// A token that was given out. Show it to nobody.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenAnswer {
+    /// The token: `Authorization: Bearer …`.
+    pub token: String,
+    /// The application that it is for.
+    pub app: String,
+    /// Seconds that it lasts.
+    pub expires_in: u64,
+}
+
+/// Without the token.
+impl std::fmt::Debug for TokenAnswer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("TokenAnswer")
+            .field("app", &self.app)
+            .field("expires_in", &self.expires_in)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How long a token lasts now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RenewAnswer {
+    /// Seconds.
+    pub(crate) expires_in: u64,
+}
+
+/// `POST /v1/token`.
+pub(crate) async fn issue(
+    _: OverUnix,
+    State(shared): State<Arc<Shared>>,
+    Permitted(permit): Permitted<Transcribe>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let request: TokenRequest = read_json(&headers, body).await?;
+    let app: AppId = request.app.parse().map_err(|_| Refusal::Invalid {
+        param: "app",
+        expected: "1 to 64 of a-z, 0-9, '.', '_' and '-'",
+    })?;
+    let now = shared.now();
+    let issued = shared.policy.issue(&permit, app, now);
+    let issued = issued.map_err(|error| match error {
+        IssueError::NotByPeer => Refusal::Unauthenticated,
+        IssueError::TooMany { .. } | IssueError::NoRandomNumbers => Refusal::Busy {
+            retry_after: TOKENS_RETRY_SECONDS,
+        },
+    })?;
+    shared.telemetry.record(Event::TokenIssued {
+        app: App::new(issued.app.as_str()),
+    });
+    Ok(json(&TokenAnswer {
+        token: issued.token.expose().to_owned(),
+        app: issued.app.as_str().to_owned(),
+        expires_in: issued.until.saturating_sub(now).as_secs(),
+    }))
+}
+
+/// `POST /v1/token/renew`, with the token as bearer.
+pub(crate) async fn renew(
+    _: OverUnix,
+    State(shared): State<Arc<Shared>>,
+    Permitted(permit): Permitted<Transcribe>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let token = bearer(&headers).ok_or(Refusal::TokenNotFound)?;
+    let now = shared.now();
+    let until = shared.policy.renew(&permit, token, now);
+    let until = until.map_err(|error| match error {
+        RenewError::NotByPeer => Refusal::Unauthenticated,
+        _ => Refusal::TokenNotFound,
+    })?;
+    Ok(json(&RenewAnswer {
+        expires_in: until.saturating_sub(now).as_secs(),
+    }))
+}
+
+/// `DELETE /v1/token`, with the token as bearer.
+pub(crate) async fn revoke(
+    _: OverUnix,
+    State(shared): State<Arc<Shared>>,
+    Permitted(permit): Permitted<Transcribe>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Refusal> {
+    let token = bearer(&headers).ok_or(Refusal::TokenNotFound)?;
+    match shared.policy.revoke(&permit, token) {
+        true => {
+            shared.telemetry.record(Event::TokensRevoked { count: 1 });
+            Ok(StatusCode::NO_CONTENT)
+        }
+        false => Err(Refusal::TokenNotFound),
+    }
+}
+
+/// An answer in JSON.
+pub(crate) fn json(object: &impl Serialize) -> Response {
+    let kind = HeaderValue::from_static("application/json");
+    ([(CONTENT_TYPE, kind)], encode(object)).into_response()
+}
+
+async fn read_json<T: for<'a> Deserialize<'a>>(
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, Refusal> {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    let essence = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
+    // A page can post text/plain to anybody without being asked; JSON it cannot.
+    if !essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json")) {
+        return Err(Refusal::UnsupportedMediaType);
+    }
+    let collected = Limited::new(body, JSON_BYTES).collect().await;
+    let bytes = collected.map_err(|error| match error.downcast::<LengthLimitError>() {
+        Ok(_) => Refusal::TooLarge,
+        Err(error) => match error.downcast::<axum::Error>() {
+            Ok(error) => fault(&error),
+            Err(_) => Refusal::MalformedBody,
+        },
+    })?;
+    serde_json::from_slice(&bytes.to_bytes()).map_err(|_| Refusal::MalformedJson)
+}

@@ -1,0 +1,241 @@
+//! `POST /v1/audio/transcriptions`: a form in, a transcript out.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use bytes::{Bytes, BytesMut};
+use earnest_policy::{Permit, Transcribe};
+use earnest_transcript::{FormatName, Milliseconds};
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
+use serde::Serialize;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+
+use crate::answer::encode;
+use crate::ask::{Ask, Wish};
+use crate::body::{Pieces, drive};
+use crate::caller::{Opened, Permitted};
+use crate::form::{Form, Part};
+use crate::house::{ROOM_UNIT, Serving, Shared};
+use crate::record::Bill;
+use crate::refusal::Refusal;
+use crate::work::{self, Heard, News, Work};
+
+/// Seconds after which to come again when there is no room to hold a file: by then some other
+/// file has been read.
+const ROOM_RETRY_SECONDS: u64 = 2;
+
+/// The handler.
+pub(crate) async fn transcribe(
+    State(shared): State<Arc<Shared>>,
+    Permitted(permit): Permitted<Transcribe>,
+    Opened(serving): Opened,
+    bill: Bill,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let answering = async {
+        let (wish, heard) = receive(&shared, &permit, &serving, request).await?;
+        match wish.stream {
+            true => Ok(stream(heard, bill)),
+            false => answer(wish, heard, bill).await,
+        }
+    };
+    let answered = timeout(shared.limits.request_time, answering).await;
+    answered.unwrap_or(Err(Refusal::TooSlow))
+}
+
+/// Reads the form, and has the sound on its way to a worker, if not there already.
+async fn receive(
+    shared: &Shared,
+    permit: &Permit<Transcribe>,
+    serving: &Serving,
+    request: Request,
+) -> Result<(Wish, Heard), Refusal> {
+    let file_bytes = shared.limits.file_bytes;
+    let (head, body) = request.into_parts();
+    let mut form = Form::new(&head.headers, body, file_bytes)?;
+    let mut ask = Ask::default();
+    let mut sound = None;
+    while let Some(part) = form.next().await? {
+        if part.name() != "file" {
+            let name = part.name().to_owned();
+            if Ask::knows(&name) {
+                ask.take(&name, &part.text().await?, &shared.model)?;
+            }
+            continue;
+        }
+        if sound.is_some() {
+            return Err(Refusal::Invalid {
+                param: "file",
+                expected: "one file",
+            });
+        }
+        sound = Some(match ask.is_settled() {
+            true => {
+                let job = ask.wish()?.job();
+                let mut work = work::begin(serving, permit, job).await?;
+                forward(part, file_bytes, &mut work).await?;
+                Sound::Sent(work)
+            }
+            false => Sound::Held(hold(part, file_bytes, shared).await?),
+        });
+    }
+    let wish = ask.wish()?;
+    let heard = match sound.ok_or(Refusal::Missing { param: "file" })? {
+        Sound::Sent(work) => work.end().await?,
+        Sound::Held(held) => {
+            let mut work = work::begin(serving, permit, wish.job()).await?;
+            for block in held.blocks {
+                work.send(block.freeze()).await?;
+            }
+            work.end().await?
+        }
+    };
+    Ok((wish, heard))
+}
+
+/// Where the file of a form is.
+enum Sound {
+    /// With a worker.
+    Sent(Work),
+    /// Here, until the form has said what is wanted of it.
+    Held(Held),
+}
+
+/// A file in memory, in blocks, and the room that it takes.
+#[derive(Default)]
+struct Held {
+    blocks: Vec<BytesMut>,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+/// Bytes of a block. What the parser gives is copied into blocks, because it may be a small cut
+/// of something large, and a file of such cuts would take many times its room.
+const BLOCK: usize = 64 << 10;
+
+impl Held {
+    fn keep(&mut self, mut chunk: Bytes) {
+        while !chunk.is_empty() {
+            let room = self.blocks.last().map_or(0, |last| BLOCK - last.len());
+            if room == 0 {
+                self.blocks.push(BytesMut::with_capacity(BLOCK));
+                continue;
+            }
+            let fits = chunk.split_to(room.min(chunk.len()));
+            if let Some(last) = self.blocks.last_mut() {
+                last.extend_from_slice(&fits);
+            }
+        }
+    }
+}
+
+/// Sends a file on as it comes.
+async fn forward(mut part: Part, most: u64, work: &mut Work) -> Result<(), Refusal> {
+    let mut bytes = 0;
+    while let Some(chunk) = part.chunk().await? {
+        bytes += chunk.len() as u64;
+        if bytes > most {
+            return Err(Refusal::TooLarge);
+        }
+        work.send(chunk).await?;
+    }
+    Ok(())
+}
+
+/// Keeps a file, if there is room for it.
+async fn hold(mut part: Part, most: u64, shared: &Shared) -> Result<Held, Refusal> {
+    let mut held = Held::default();
+    let (mut bytes, mut paid) = (0, 0);
+    while let Some(chunk) = part.chunk().await? {
+        bytes += chunk.len() as u64;
+        if bytes > most {
+            return Err(Refusal::TooLarge);
+        }
+        let units = u32::try_from(bytes.div_ceil(ROOM_UNIT)).unwrap_or(u32::MAX);
+        if units > paid {
+            let room = Arc::clone(&shared.room)
+                .try_acquire_many_owned(units - paid)
+                .map_err(|_| Refusal::Busy {
+                    retry_after: ROOM_RETRY_SECONDS,
+                })?;
+            paid = units;
+            match &mut held._room {
+                Some(held) => held.merge(room),
+                none => *none = Some(room),
+            }
+        }
+        held.keep(chunk);
+    }
+    Ok(held)
+}
+
+/// The whole answer at once.
+async fn answer(wish: Wish, heard: Heard, bill: Bill) -> Result<Response, Refusal> {
+    let transcript = heard.all().await?;
+    bill.heard(transcript.duration);
+    let (kind, text) = match wish.format {
+        FormatName::Json => ("application/json", transcript.json()),
+        FormatName::VerboseJson => ("application/json", transcript.verbose(wish.parts)),
+        FormatName::Text => ("text/plain; charset=utf-8", transcript.plain(wish.format)),
+        FormatName::Srt => (
+            "application/x-subrip; charset=utf-8",
+            transcript.plain(wish.format),
+        ),
+        FormatName::Vtt => ("text/vtt; charset=utf-8", transcript.plain(wish.format)),
+    };
+    Ok(([(CONTENT_TYPE, HeaderValue::from_static(kind))], text).into_response())
+}
+
+/// The answer as server-sent events (HTML standard, "Server-sent events"), in OpenAI's names.
+fn stream(heard: Heard, bill: Bill) -> Response {
+    let body = drive(move |pieces| async move {
+        if let Err(refusal) = tell(heard, &bill, &pieces).await {
+            bill.failed(&refusal);
+            pieces.send(event(&refusal.object())).await;
+        }
+    });
+    let kind = HeaderValue::from_static("text/event-stream");
+    ([(CONTENT_TYPE, kind)], body).into_response()
+}
+
+async fn tell(mut heard: Heard, bill: &Bill, pieces: &Pieces) -> Result<(), Refusal> {
+    let mut text = String::new();
+    loop {
+        match heard.next().await? {
+            News::Speech(_) => {}
+            News::Segment(segment) if segment.text.is_empty() => {}
+            News::Segment(segment) => {
+                let delta = match text.is_empty() {
+                    true => segment.text,
+                    false => format!(" {}", segment.text),
+                };
+                text.push_str(&delta);
+                pieces.send(event(&Told::Delta { delta: &delta })).await;
+            }
+            News::End(report) => {
+                bill.heard(Milliseconds::of_sample(report.samples));
+                pieces.send(event(&Told::Done { text: &text })).await;
+                pieces.send("data: [DONE]\n\n").await;
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// OpenAI's events. They leave the usage out, because there it counts tokens, and nobody counts
+/// any here.
+#[derive(Serialize)]
+#[serde(tag = "type")]
+enum Told<'a> {
+    #[serde(rename = "transcript.text.delta")]
+    Delta { delta: &'a str },
+    #[serde(rename = "transcript.text.done")]
+    Done { text: &'a str },
+}
+
+/// One event. JSON holds no line's end, so it is always one line.
+fn event(object: &impl Serialize) -> String {
+    format!("data: {}\n\n", encode(object))
+}
