@@ -34,13 +34,13 @@ pub struct TlsIdentity {
 
 /// What the next handshake shows.
 #[derive(Debug)]
-struct Shown(RwLock<Arc<CertifiedKey>>);
+struct Shown(RwLock<Option<Arc<CertifiedKey>>>);
 
 impl ResolvesServerCert for Shown {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         // The lock guards one assignment, which leaves nothing half-done.
         let shown = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        Some(Arc::clone(&shown))
+        shown.clone()
     }
 }
 
@@ -52,9 +52,24 @@ impl TlsIdentity {
     ///
     /// When the key is none, or not the leaf's.
     pub fn new(chain: &[Vec<u8>], key: &[u8]) -> Result<Arc<TlsIdentity>, IdentityError> {
-        let provider = Arc::new(ring::default_provider());
         let leaf = certified(chain, key)?;
-        let shown = Arc::new(Shown(RwLock::new(Arc::new(leaf))));
+        TlsIdentity::shows(Some(Arc::new(leaf)))
+    }
+
+    /// An identity that shows nothing yet: every handshake fails until
+    /// [`TlsIdentity::replace`] gives it a leaf. A device whose TPM is out of reach when its
+    /// daemon starts can still be asked over its Unix socket what is wrong.
+    ///
+    /// # Errors
+    ///
+    /// When TLS 1.3 cannot be configured.
+    pub fn without_leaf() -> Result<Arc<TlsIdentity>, IdentityError> {
+        TlsIdentity::shows(None)
+    }
+
+    fn shows(leaf: Option<Arc<CertifiedKey>>) -> Result<Arc<TlsIdentity>, IdentityError> {
+        let provider = Arc::new(ring::default_provider());
+        let shown = Arc::new(Shown(RwLock::new(leaf)));
         let builder = ServerConfig::builder_with_provider(provider);
         let mut configuration = builder
             .with_protocol_versions(&[&version::TLS13])
@@ -80,7 +95,7 @@ impl TlsIdentity {
     pub fn replace(&self, chain: &[Vec<u8>], key: &[u8]) -> Result<(), IdentityError> {
         let leaf = certified(chain, key)?;
         let mut shown = self.shown.0.write().unwrap_or_else(PoisonError::into_inner);
-        *shown = Arc::new(leaf);
+        *shown = Some(Arc::new(leaf));
         Ok(())
     }
 
