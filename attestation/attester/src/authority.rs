@@ -47,6 +47,9 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::folder::Folder;
 
+#[cfg(test)]
+mod tests;
+
 /// The authority's certificate, in the device's folder.
 pub const CERTIFICATE_FILE: &str = "authority.pem";
 
