@@ -74,10 +74,16 @@ const FOREIGN: &[Foreign] = &[
     Foreign("landlock", &["earnest-sandbox"]),
     Foreign("seccompiler", &["earnest-sandbox"]),
     Foreign("rcgen", &["earnest-attester"]),
-    // The verifier takes its web PKI alone, for chains of certificates.
+    // The verifier takes its web PKI alone, for chains of certificates; so do the attester's
+    // tests, as a client would.
     Foreign(
         "rustls",
-        &["earnest-listen", "earnest-uplink", "earnest-verifier"],
+        &[
+            "earnest-listen",
+            "earnest-uplink",
+            "earnest-verifier",
+            "earnest-attester",
+        ],
     ),
 ];
 
