@@ -226,7 +226,7 @@ impl<M: UnsealedModel> Gate<M> {
     /// Leave to use the model, while the gate is open at `now`.
     pub fn open(&self, now: Duration) -> Option<Open> {
         let open = self.opening.as_ref()?.leave();
-        open.is_live_at(now.max(self.now)).then_some(open)
+        open.is_live_at(now).then_some(open)
     }
 
     /// The unsealed model, for preparing it and for asking it its known clips.

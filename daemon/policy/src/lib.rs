@@ -36,6 +36,8 @@ mod applicant;
 mod permit;
 mod policy;
 mod scope;
+#[cfg(test)]
+mod tests;
 mod token;
 
 pub use app::{AppId, AppIdError, MAX_APP_BYTES};

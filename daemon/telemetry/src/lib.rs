@@ -29,6 +29,8 @@ mod event;
 mod gate;
 mod recorder;
 mod sink;
+#[cfg(test)]
+mod tests;
 
 pub use app::{App, MAX_APP_BYTES};
 pub use clock::Clock;

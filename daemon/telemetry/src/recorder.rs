@@ -148,7 +148,10 @@ impl Counters {
                     &mut self.gate_opened,
                     u64::from(!from.is_open() && to.is_open()),
                 );
-                add(&mut self.gate_closed, u64::from(from != to && *to == GateState::Closed));
+                add(
+                    &mut self.gate_closed,
+                    u64::from(from != to && *to == GateState::Closed),
+                );
             }
             Event::SelfTest(test) if test.passed => add(&mut self.self_tests_passed, 1),
             Event::SelfTest(_) => add(&mut self.self_tests_failed, 1),

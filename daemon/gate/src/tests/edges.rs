@@ -254,6 +254,28 @@ fn a_watch_that_no_longer_looks_closes() {
 }
 
 #[test]
+fn where_two_deadlines_meet_the_one_that_closes_is_first() {
+    fleet(
+        &[(4, Vouch(47)), (51, Tick)],
+        &["51 attested > closed: measurement_overdue"],
+        false,
+    );
+}
+
+#[test]
+fn a_schedule_of_no_time_never_opens() {
+    let schedule = Schedule {
+        answers_every: Duration::ZERO,
+        answers_late: Duration::ZERO,
+        ..SCHEDULE
+    };
+    let mut gate = Gate::new(Mode::Local, schedule, at(0));
+    let _ = gate.unsealed(at(1), Shelf::default().model(), BOOT);
+    assert_eq!(moves(&gate.answered(at(1), passed())).count(), 0);
+    assert!(gate.open(at(1)).is_none());
+}
+
+#[test]
 fn answers_that_do_not_come_again_close() {
     let watched = [(50, Same), (99, Same)];
     let with = |then: &[(u64, Input)]| [&watched[..], then].concat();
