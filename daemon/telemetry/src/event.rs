@@ -5,6 +5,7 @@ use std::fmt;
 use earnest_evidence::measured::SandboxLevel;
 use serde::{Serialize, Serializer};
 
+use crate::words::words;
 use crate::{App, GateReason, GateState};
 
 /// Something that happened. The schema is closed on purpose: there is no field for text, so no
@@ -98,52 +99,35 @@ pub struct SelfTest {
     pub passed: bool,
 }
 
-/// Why a worker is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WorkerEnd {
-    /// It had nothing to do for too long.
-    Idle,
-    /// Its session was dropped before its end.
-    Abandoned,
-    /// The gate closed.
-    GateClosed,
-    /// The daemon ends.
-    Stopping,
-    /// Its place was needed for another application.
-    Replaced,
-    /// It exited by itself.
-    Exited,
-    /// A signal ended it: a crash, or the kernel's filter.
-    Crashed,
-    /// It did not answer in time.
-    TimedOut,
-    /// It sent what is no message, or none that was due.
-    Misbehaved,
-    /// It could not be started, or did not become ready.
-    FailedToStart,
-    /// It is not locked in as far as it claims, or as is demanded.
-    Unconfined,
+words! {
+    /// Why a worker is gone.
+    pub enum WorkerEnd {
+        /// It had nothing to do for too long.
+        Idle = "idle",
+        /// Its session was dropped before its end.
+        Abandoned = "abandoned",
+        /// The gate closed.
+        GateClosed = "gate_closed",
+        /// The daemon ends.
+        Stopping = "stopping",
+        /// Its place was needed for another application.
+        Replaced = "replaced",
+        /// It exited by itself.
+        Exited = "exited",
+        /// A signal ended it: a crash, or the kernel's filter.
+        Crashed = "crashed",
+        /// It did not answer in time.
+        TimedOut = "timed_out",
+        /// It sent what is no message, or none that was due.
+        Misbehaved = "misbehaved",
+        /// It could not be started, or did not become ready.
+        FailedToStart = "failed_to_start",
+        /// It is not locked in as far as it claims, or as is demanded.
+        Unconfined = "unconfined",
+    }
 }
 
 impl WorkerEnd {
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            WorkerEnd::Idle => "idle",
-            WorkerEnd::Abandoned => "abandoned",
-            WorkerEnd::GateClosed => "gate_closed",
-            WorkerEnd::Stopping => "stopping",
-            WorkerEnd::Replaced => "replaced",
-            WorkerEnd::Exited => "exited",
-            WorkerEnd::Crashed => "crashed",
-            WorkerEnd::TimedOut => "timed_out",
-            WorkerEnd::Misbehaved => "misbehaved",
-            WorkerEnd::FailedToStart => "failed_to_start",
-            WorkerEnd::Unconfined => "unconfined",
-        }
-    }
-
     /// Whether the daemon wanted it so.
     pub const fn is_orderly(self) -> bool {
         matches!(
@@ -157,74 +141,39 @@ impl WorkerEnd {
     }
 }
 
-impl fmt::Display for WorkerEnd {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(self.name())
-    }
-}
-
-/// Why somebody was turned away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Refusal {
-    /// The gate is closed.
-    GateClosed,
-    /// Who is calling cannot be told.
-    UnknownPeer,
-    /// The caller is on no list.
-    NotListed,
-    /// No token was shown where one is needed.
-    NoToken,
-    /// The token is none of ours, or none any more.
-    BadToken,
-    /// The token belongs to somebody else.
-    OtherOwner,
-    /// The way of calling does not reach this far.
-    WrongDoor,
-    /// `Host` names another machine.
-    ForeignHost,
-    /// `Origin` names a page from elsewhere.
-    ForeignOrigin,
-    /// The request is no valid one.
-    Malformed,
-    /// It asks for what there is not.
-    Unsupported,
-    /// It brings more than is taken.
-    TooLarge,
-    /// It took too long.
-    TimedOut,
-    /// All places are taken.
-    Busy,
-    /// The daemon ends.
-    Stopping,
-}
-
-impl Refusal {
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Refusal::GateClosed => "gate_closed",
-            Refusal::UnknownPeer => "unknown_peer",
-            Refusal::NotListed => "not_listed",
-            Refusal::NoToken => "no_token",
-            Refusal::BadToken => "bad_token",
-            Refusal::OtherOwner => "other_owner",
-            Refusal::WrongDoor => "wrong_door",
-            Refusal::ForeignHost => "foreign_host",
-            Refusal::ForeignOrigin => "foreign_origin",
-            Refusal::Malformed => "malformed",
-            Refusal::Unsupported => "unsupported",
-            Refusal::TooLarge => "too_large",
-            Refusal::TimedOut => "timed_out",
-            Refusal::Busy => "busy",
-            Refusal::Stopping => "stopping",
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(self.name())
+words! {
+    /// Why somebody was turned away.
+    pub enum Refusal {
+        /// The gate is closed.
+        GateClosed = "gate_closed",
+        /// Who is calling cannot be told.
+        UnknownPeer = "unknown_peer",
+        /// The caller is on no list.
+        NotListed = "not_listed",
+        /// No token was shown where one is needed.
+        NoToken = "no_token",
+        /// The token is none of ours, or none any more.
+        BadToken = "bad_token",
+        /// The token belongs to somebody else.
+        OtherOwner = "other_owner",
+        /// The way of calling does not reach this far.
+        WrongDoor = "wrong_door",
+        /// `Host` names another machine.
+        ForeignHost = "foreign_host",
+        /// `Origin` names a page from elsewhere.
+        ForeignOrigin = "foreign_origin",
+        /// The request is no valid one.
+        Malformed = "malformed",
+        /// It asks for what there is not.
+        Unsupported = "unsupported",
+        /// It brings more than is taken.
+        TooLarge = "too_large",
+        /// It took too long.
+        TimedOut = "timed_out",
+        /// All places are taken.
+        Busy = "busy",
+        /// The daemon ends.
+        Stopping = "stopping",
     }
 }
 

@@ -31,6 +31,7 @@ mod recorder;
 mod sink;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use app::{App, MAX_APP_BYTES};
 pub use clock::Clock;

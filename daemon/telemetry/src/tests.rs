@@ -268,14 +268,21 @@ fn the_log_warns_of_what_an_operator_should_see() {
     );
 }
 
+/// Whether these words are written the same in JSON and in text, and no two of them alike.
+fn check_words<W: serde::Serialize + std::fmt::Display>(words: &[W]) {
+    let mut names: Vec<String> = words.iter().map(ToString::to_string).collect();
+    assert_eq!(json!(words), json!(names));
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), words.len());
+}
+
 #[test]
-fn names_in_json_are_names_in_text() {
-    let (state, reason) = (GateState::Grace, GateReason::AnswersOverdue);
-    let (end, refusal) = (WorkerEnd::FailedToStart, Refusal::WrongDoor);
-    assert_eq!(json!(state), json!(state.name()));
-    assert_eq!(json!(reason), json!(reason.name()));
-    assert_eq!(json!(end), json!(end.name()));
-    assert_eq!(json!(refusal), json!(refusal.name()));
+fn each_word_has_one_name() {
+    check_words(GateState::ALL);
+    check_words(GateReason::ALL);
+    check_words(WorkerEnd::ALL);
+    check_words(Refusal::ALL);
 }
 
 proptest! {
