@@ -6,7 +6,7 @@ mod support;
 use earnest_package::{Card, Model, Role};
 use earnest_speech::{
     DecodeOptions, EngineOptions, Hypothesis, LoadError, MAX_SEGMENT_SAMPLES, Recognize,
-    Recognizer, SpeechError,
+    Recognizer, SharedModels, SpeechError, share,
 };
 use support::{model, sample};
 
@@ -40,6 +40,25 @@ fn read(recognizer: &mut Recognizer, pcm: &[f32]) -> Hypothesis {
             },
         )
         .unwrap()
+}
+
+#[test]
+fn shared_weights_read_the_same_as_packed_ones() {
+    let voice = model("silero-vad-6.2");
+    for size in ["tiny", "base"] {
+        let speech = model(&format!("moonshine-{size}-en-int8"));
+        let shared = SharedModels::open(&share(&speech, &voice).unwrap()).unwrap();
+        let options = EngineOptions { threads: 1 };
+        let mut readers = [
+            shared.recognizer(&options).unwrap(),
+            shared.recognizer(&options).unwrap(),
+            recognizer(size, 1),
+        ];
+        let [first, second, packed] = readers.each_mut().map(|reader| read(reader, &sample()));
+        assert_eq!(first, packed, "{size}");
+        assert_eq!(second, packed, "{size}");
+        shared.vad().unwrap();
+    }
 }
 
 #[test]

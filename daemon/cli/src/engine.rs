@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use earnest_package::{Card, MODELS_VARIABLE, Model, PackageError, models_folder};
 use earnest_speech::{
-    DecodeOptions, EngineOptions, Event, LoadError, Recognizer, SegmentText, SpeechError,
-    Tokenizer, Transcriber, TranscriberOptions, Vad, align_words,
+    EngineOptions, Heard, LoadError, Recognizer, Scribe, SpeechError, Tokenizer, Vad,
 };
-use earnest_transcript::{Milliseconds, Segment, Word};
+use earnest_transcript::Segment;
 
 use crate::arguments::{Models, Transcribe};
 use crate::console::Console;
@@ -97,93 +96,38 @@ impl Engine {
 
     /// Begins to hear a file.
     pub(crate) fn session(&mut self) -> Session<'_> {
-        let options = TranscriberOptions {
-            decode: DecodeOptions {
-                cross_attention: self.words,
-            },
-            ..TranscriberOptions::default()
-        };
         let tokenizer = Arc::clone(&self.tokenizer);
-        Session {
-            transcriber: Transcriber::new(&mut self.recognizer, &mut self.vad, tokenizer, options),
-            times: Times {
-                tokenizer: Arc::clone(&self.tokenizer),
-                words: self.words,
-            },
-        }
+        Session(Scribe::new(
+            &mut self.recognizer,
+            &mut self.vad,
+            tokenizer,
+            self.words,
+        ))
     }
 }
 
 /// One file being heard.
-pub(crate) struct Session<'a> {
-    transcriber: Transcriber<&'a mut Recognizer, &'a mut Vad>,
-    times: Times,
-}
+pub(crate) struct Session<'a>(Scribe<&'a mut Recognizer, &'a mut Vad>);
 
 impl Session<'_> {
     /// Hears `pcm`, 16 kHz mono; gives the segments that ended in it.
     pub(crate) fn push(&mut self, pcm: &[f32]) -> Result<Vec<Segment>, SpeechError> {
-        self.times.segments(self.transcriber.push(pcm)?)
+        self.0.push(pcm).map(segments)
     }
 
     /// Hears that there is no more; gives the last segments.
     pub(crate) fn finish(self) -> Result<Vec<Segment>, SpeechError> {
-        self.times.segments(self.transcriber.finish()?)
+        self.0.finish().map(segments)
     }
 }
 
-/// Turns what was heard into what formats write.
-struct Times {
-    tokenizer: Arc<Tokenizer>,
-    /// Whether the words' times are wanted.
-    words: bool,
-}
-
-impl Times {
-    fn segments(&self, events: Vec<Event>) -> Result<Vec<Segment>, SpeechError> {
-        let spoken = events.into_iter().filter_map(|event| match event {
-            Event::Segment(segment) => Some(segment),
-            Event::SpeechStarted { .. } | Event::Dropped { .. } => None,
-        });
-        spoken.map(|segment| self.segment(segment)).collect()
-    }
-
-    fn segment(&self, heard: SegmentText) -> Result<Segment, SpeechError> {
-        let words = match self.words {
-            true => self.words(&heard)?,
-            false => Vec::new(),
-        };
-        // Tokens of two spaces come along in odd texts; formats write lines.
-        let text: Vec<_> = heard.text.split_whitespace().collect();
-        Ok(Segment {
-            start: Milliseconds::of_sample(heard.start),
-            end: Milliseconds::of_sample(heard.end),
-            text: text.join(" "),
-            avg_logprob: heard.hypothesis.average_logprob(),
-            compression_ratio: heard.compression_ratio,
-            no_speech_prob: heard.no_speech_probability,
-            words,
-            tokens: heard.hypothesis.tokens,
-        })
-    }
-
-    fn words(&self, heard: &SegmentText) -> Result<Vec<Word>, SpeechError> {
-        let words = align_words(&self.tokenizer, &heard.hypothesis, &heard.pcm);
-        let words = words.map_err(|error| SpeechError::Runtime {
-            stage: "word timing",
-            reason: error.to_string(),
-        })?;
-        // The sound that was read may end with silence that is no part of the file.
-        let at =
-            |sample: usize| Milliseconds::of_sample((heard.start + sample as u64).min(heard.end));
-        let word = |word: earnest_speech::Word| Word {
-            start: at(word.start),
-            end: at(word.end),
-            text: word.text,
-            probability: word.probability,
-        };
-        Ok(words.into_iter().map(word).collect())
-    }
+/// A file's reader waits for text, not for its beginning.
+fn segments(heard: Vec<Heard>) -> Vec<Segment> {
+    let segment = |heard| match heard {
+        Heard::Segment(segment) => Some(segment),
+        Heard::SpeechStarted(_) => None,
+    };
+    heard.into_iter().filter_map(segment).collect()
 }
 
 /// The speech model and the voice detector, plain or unsealed.

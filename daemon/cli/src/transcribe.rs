@@ -5,7 +5,7 @@
 //! once, when the first file has turned out to be sound.
 
 use earnest_printable::describe;
-use earnest_sound::{SoundError, Status};
+use earnest_sound::{Sound, SoundError, Status};
 use earnest_transcript::{Ending, Format, FormatName, Milliseconds, Options};
 
 use crate::arguments::{Input, Transcribe};
@@ -13,7 +13,7 @@ use crate::console::Console;
 use crate::engine::{Engine, EngineError, Session};
 use crate::exit::Exit;
 use crate::output::{Output, WriteError};
-use crate::sound::Sound;
+use crate::sound;
 
 /// Does the job; says on `console` what went wrong.
 pub(crate) fn transcribe(job: &Transcribe, console: &Console) -> Exit {
@@ -126,7 +126,7 @@ impl Run<'_> {
 
     /// Transcribes one input to its end, and gives the flaw that did not keep it from that.
     fn transcribe(&mut self, input: &Input, name: &str) -> Result<Option<SoundError>, Failure> {
-        let mut sound = Sound::open(input)?;
+        let mut sound = sound::open(input)?;
         let mut engine = match self.engine.take() {
             Some(engine) => engine,
             None => Engine::load(self.job, self.console).map_err(Stop::from)?,

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use earnest_kernels::{
     Activations, Column, Convolution, Epilogue, Filters, Heads, Isa, Layout, Pool, QuantizedMatrix,
-    Rotary, attend_whole,
+    Rotary, WeightStore, attend_whole,
 };
 
 /// Runs of a measurement: enough to meet a moment in which nothing else runs.
@@ -205,7 +205,9 @@ fn matrix(isa: Isa, depth: usize, columns: usize) -> QuantizedMatrix {
         };
         columns
     ];
-    QuantizedMatrix::pack(isa, depth, &columns, |k, n| (k * 31 + n * 17) as u8)
+    let value = |k, n| (k * 31 + n * 17) as u8;
+    QuantizedMatrix::pack(isa, &WeightStore::fresh(), depth, &columns, value)
+        .expect("a fresh store packs everything")
 }
 
 fn product(pool: &Pool, matrix: &QuantizedMatrix, activations: &Activations) -> f64 {
@@ -237,7 +239,15 @@ fn windows(isa: Isa, pool: &Pool, rows: usize, kernel: usize, columns: usize) ->
     const STEP: usize = 3;
     let weights = noise(CHANNELS * kernel * columns);
     let bias = noise(columns);
-    let convolution = Convolution::pack(isa, &weights, CHANNELS, kernel, STEP, &bias);
+    let convolution = Convolution::pack(
+        isa,
+        &WeightStore::fresh(),
+        [CHANNELS, kernel],
+        STEP,
+        &bias,
+        || weights,
+    )
+    .expect("a fresh store packs everything");
     let input = noise(((rows - 1) * STEP + kernel) * CHANNELS);
     let mut output = vec![0.0; rows * columns];
     best(|| {
@@ -248,7 +258,10 @@ fn windows(isa: Isa, pool: &Pool, rows: usize, kernel: usize, columns: usize) ->
 
 fn sound(isa: Isa, pool: &Pool, rows: usize, depth: usize, columns: usize) -> f64 {
     const STEP: usize = 64;
-    let filters = Filters::new(isa, &noise(depth * columns), depth, STEP);
+    let filters = Filters::new(isa, &WeightStore::fresh(), [columns, depth], STEP, || {
+        noise(depth * columns)
+    })
+    .expect("a fresh store packs everything");
     let input = noise((rows - 1) * STEP + depth);
     let mut output = vec![0.0; rows * columns];
     best(|| {

@@ -21,7 +21,7 @@ mod whole;
 use whole::WholeHead;
 
 /// How a row is split into heads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Heads {
     /// How many.
     pub count: usize,

@@ -6,11 +6,12 @@
 
 use std::sync::Mutex;
 
-use crate::Pool;
 use crate::aligned::{Aligned, AlignedFloats};
 use crate::elementary::gelu;
 use crate::isa::{Isa, Rounding, vectorized};
 use crate::tiles::{PANEL, TILE_ROWS, depth_of_block, float_tile};
+use crate::weights::plain_mut;
+use crate::{Packed, Pool, WeightStore, WeightsError};
 
 /// How the values of frames and channels lie in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,7 +51,7 @@ pub struct Filters {
     kernel: usize,
     step: usize,
     /// `[filter][kernel]`.
-    weights: AlignedFloats,
+    weights: Packed,
 }
 
 impl std::fmt::Debug for Filters {
@@ -61,26 +62,36 @@ impl std::fmt::Debug for Filters {
 }
 
 impl Filters {
-    /// Keeps `weights`, `[filters, kernel]`, to be moved by `step` samples a frame.
+    /// Keeps `weights`, `[filters, kernel]`, to be moved by `step` samples a frame, or takes
+    /// them from the store.
+    ///
+    /// # Errors
+    /// When the store shares weights, and these are not the next.
     ///
     /// # Panics
-    /// When there are no whole filters, or `kernel` or `step` is zero.
-    pub fn new(isa: Isa, weights: &[f32], kernel: usize, step: usize) -> Filters {
-        assert!(kernel > 0 && step > 0 && !weights.is_empty());
-        assert!(weights.len().is_multiple_of(kernel));
-        let mut copy = AlignedFloats::zeroed(weights.len());
-        copy.as_mut_slice().copy_from_slice(weights);
-        Filters {
+    /// When anything is zero, or `weights` gives another number of them.
+    pub fn new(
+        isa: Isa,
+        store: &WeightStore,
+        [filters, kernel]: [usize; 2],
+        step: usize,
+        weights: impl FnOnce() -> Vec<f32>,
+    ) -> Result<Filters, WeightsError> {
+        assert!(filters > 0 && kernel > 0 && step > 0);
+        let weights = store.next(filters * kernel * size_of::<f32>(), |bytes| {
+            plain_mut(bytes).copy_from_slice(&weights());
+        })?;
+        Ok(Filters {
             isa,
             kernel,
             step,
-            weights: copy,
-        }
+            weights,
+        })
     }
 
     /// How many there are.
     pub fn filters(&self) -> usize {
-        self.weights.as_slice().len() / self.kernel
+        self.weights.values::<f32>(0).len() / self.kernel
     }
 
     /// What each filter makes of `sound`, into `output`, `[filters, frames]`.
@@ -92,7 +103,7 @@ impl Filters {
         assert!(frames > 0 && output.len() == self.filters() * frames);
         let tiles = self.filters().div_ceil(TILE_ROWS);
         let filters = tiles.div_ceil(pool.threads()) * TILE_ROWS;
-        let weights = self.weights.as_slice();
+        let weights = self.weights.values::<f32>(0);
         share(pool, output.chunks_mut(filters * frames), |task, output| {
             let weights = &weights[task * filters * self.kernel..];
             self.block(sound, weights, frames, output);
@@ -156,7 +167,7 @@ pub struct Convolution {
     kernel: usize,
     step: usize,
     /// `[panel][input][kernel][output]`.
-    packed: AlignedFloats,
+    packed: Packed,
     bias: Vec<f32>,
 }
 
@@ -180,31 +191,38 @@ impl std::fmt::Debug for Convolution {
 const FRAMES_OF_TASK: usize = 8 * TILE_ROWS;
 
 impl Convolution {
-    /// Packs `weights`, `[outputs, inputs, kernel]`, to be moved by `step` frames; `bias`:
-    /// `[outputs]`.
+    /// Packs `weights`, `[outputs, inputs, kernel]`, to be moved by `step` frames, or takes
+    /// them from the store; `bias`: `[outputs]`.
+    ///
+    /// # Errors
+    /// When the store shares weights, and these are not the next.
     ///
     /// # Panics
-    /// When the shapes do not fit, or anything is zero.
+    /// When anything is zero, or `weights` gives another number of them.
     pub fn pack(
         isa: Isa,
-        weights: &[f32],
-        inputs: usize,
-        kernel: usize,
+        store: &WeightStore,
+        [inputs, kernel]: [usize; 2],
         step: usize,
         bias: &[f32],
-    ) -> Convolution {
+        weights: impl FnOnce() -> Vec<f32>,
+    ) -> Result<Convolution, WeightsError> {
         let (depth, outputs) = (inputs * kernel, bias.len());
-        assert!(depth > 0 && step > 0 && outputs > 0 && weights.len() == depth * outputs);
-        let mut packed = AlignedFloats::zeroed(outputs.div_ceil(PANEL) * depth * PANEL);
-        let panels = packed.as_mut_slice().chunks_exact_mut(depth * PANEL);
-        for (panel, weights) in panels.zip(weights.chunks(PANEL * depth)) {
-            for (column, weights) in weights.chunks_exact(depth).enumerate() {
-                for (k, &weight) in weights.iter().enumerate() {
-                    panel[k * PANEL + column] = weight;
+        assert!(depth > 0 && step > 0 && outputs > 0);
+        let length = outputs.div_ceil(PANEL) * depth * PANEL * size_of::<f32>();
+        let packed = store.next(length, |bytes| {
+            let weights = weights();
+            assert_eq!(weights.len(), depth * outputs);
+            let panels = plain_mut::<f32>(bytes).chunks_exact_mut(depth * PANEL);
+            for (panel, weights) in panels.zip(weights.chunks(PANEL * depth)) {
+                for (column, weights) in weights.chunks_exact(depth).enumerate() {
+                    for (k, &weight) in weights.iter().enumerate() {
+                        panel[k * PANEL + column] = weight;
+                    }
                 }
             }
-        }
-        Convolution {
+        })?;
+        Ok(Convolution {
             isa,
             inputs,
             outputs,
@@ -212,7 +230,7 @@ impl Convolution {
             step,
             packed,
             bias: bias.to_vec(),
-        }
+        })
     }
 
     /// Channels that it makes.
@@ -276,7 +294,7 @@ impl Convolution {
             let windows = &mut windows.as_mut_slice()[..frames * depth];
             gather_windows(self.isa, input, stride, offsets, windows);
             let windows: Vec<&[f32]> = windows.chunks_exact(depth).collect();
-            let panels = self.packed.as_slice();
+            let panels = self.packed.values::<f32>(0);
             let panels = panels.chunks_exact(self.inputs * self.kernel * PANEL);
             for (panel, weights) in panels.enumerate() {
                 let weights = &weights[index * block * PANEL..][..depth * PANEL];

@@ -59,8 +59,9 @@ impl Product<'_> {
         let inputs = self.inputs(rows.clone(), rows_of_tile);
         let mut tile = Aligned::<IntegerTile>([[0; PANEL]; TILE_ROWS]);
         let mut parameters = Parameters::of(self.epilogue.activation);
+        let packed = matrix.panels();
         for panel in panels {
-            let bytes = &matrix.packed.as_slice()[panel * matrix.panel_bytes..];
+            let bytes = &packed[panel * matrix.panel_bytes..];
             let bytes = &bytes[..matrix.panel_bytes];
             self.prepare(panel, &mut parameters);
             for first in rows.clone().step_by(rows_of_tile) {
@@ -98,7 +99,7 @@ impl Product<'_> {
     /// What the columns of one panel have in common for every row.
     fn prepare(&self, panel: usize, parameters: &mut Parameters) {
         let matrix = self.matrix;
-        let columns = &matrix.parameters[panel];
+        let columns = &matrix.parameters()[panel];
         let activations = (self.activations.scale, self.activations.zero_point);
         prepare(
             matrix.isa,
@@ -123,7 +124,7 @@ impl Product<'_> {
         tile: &IntegerTile,
     ) {
         let (isa, columns) = (self.matrix.isa, self.matrix.columns);
-        let of_panel = &self.matrix.parameters[panel];
+        let of_panel = &self.matrix.parameters()[panel];
         let place = Place {
             output: &self.output,
             residual: self.epilogue.residual,

@@ -1,10 +1,10 @@
 //! Weights of eight bits, packed once, times quantized activations.
 
-use crate::aligned::AlignedBytes;
 use crate::isa::Isa;
 use crate::product::{Product, ROWS_OF_TASK, SharedOutput};
 use crate::tiles::{PANEL, TILE_ROWS, weights_are_signed};
-use crate::{Activations, Pool};
+use crate::weights::{Plain, plain_mut};
+use crate::{Activations, Packed, Pool, WeightStore, WeightsError};
 
 /// What the bytes of one output column stand for: `scale * (byte - zero_point)`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,9 +43,8 @@ pub struct QuantizedMatrix {
     pub(crate) columns: usize,
     /// Bytes of one packed panel.
     pub(crate) panel_bytes: usize,
-    pub(crate) packed: AlignedBytes,
-    /// One for each panel.
-    pub(crate) parameters: Vec<PanelColumns>,
+    /// The panels, and then what each one's bytes stand for ([`PanelColumns`]).
+    packed: Packed,
 }
 
 /// What the bytes of one panel stand for, on cache lines of its own; zeros past the last
@@ -60,18 +59,16 @@ pub(crate) struct PanelColumns {
     pub(crate) scales: [f32; PANEL],
 }
 
+// SAFETY: integers and floats, three lines of them without padding.
+unsafe impl Plain for PanelColumns {}
+
 impl PanelColumns {
-    fn new(columns: &[Column], flip: u8) -> PanelColumns {
-        let mut parameters = PanelColumns {
-            sums: [0; PANEL],
-            zero_points: [0; PANEL],
-            scales: [0.0; PANEL],
-        };
+    /// Of zeroed memory.
+    fn describe(&mut self, columns: &[Column], flip: u8) {
         for (index, column) in columns.iter().enumerate() {
-            parameters.zero_points[index] = stored(column.zero_point ^ flip, flip);
-            parameters.scales[index] = column.scale;
+            self.zero_points[index] = stored(column.zero_point ^ flip, flip);
+            self.scales[index] = column.scale;
         }
-        parameters
     }
 }
 
@@ -91,48 +88,64 @@ impl std::fmt::Debug for QuantizedMatrix {
 const PANELS_OF_TASK: usize = 4;
 
 impl QuantizedMatrix {
-    /// Packs the bytes that `value(depth, column)` gives.
+    /// Packs the bytes that `value(depth, column)` gives, or takes them from the store.
+    ///
+    /// # Errors
+    /// When the store shares weights, and these are not the next.
     ///
     /// # Panics
     /// When `depth` is zero or there are no columns.
     pub fn pack(
         isa: Isa,
+        store: &WeightStore,
         depth: usize,
         columns: &[Column],
         value: impl Fn(usize, usize) -> u8,
-    ) -> QuantizedMatrix {
+    ) -> Result<QuantizedMatrix, WeightsError> {
         assert!(depth > 0 && !columns.is_empty());
         let flip = if weights_are_signed(isa) { 0x80 } else { 0 };
         let panels = columns.len().div_ceil(PANEL);
         let panel_bytes = depth.next_multiple_of(4) * PANEL;
-        let mut packed = AlignedBytes::zeroed(panels * panel_bytes);
-        let mut parameters: Vec<PanelColumns> = columns
-            .chunks(PANEL)
-            .map(|columns| PanelColumns::new(columns, flip))
-            .collect();
-        for (panel, bytes) in packed
-            .as_mut_slice()
-            .chunks_exact_mut(panel_bytes)
-            .enumerate()
-        {
-            for (group, bytes) in bytes.chunks_exact_mut(4 * PANEL).enumerate() {
+        let length = panels * (panel_bytes + size_of::<PanelColumns>());
+        let packed = store.next(length, |bytes| {
+            let (packed, parameters) = bytes.split_at_mut(panels * panel_bytes);
+            let parameters = plain_mut::<PanelColumns>(parameters);
+            let panels = packed.chunks_exact_mut(panel_bytes).zip(parameters);
+            for (panel, (bytes, parameters)) in panels.enumerate() {
+                let first = panel * PANEL;
+                let last = columns.len().min(first + PANEL);
+                parameters.describe(&columns[first..last], flip);
                 for (index, byte) in bytes.iter_mut().enumerate() {
-                    let (k, n) = (group * 4 + index % 4, panel * PANEL + index / 4);
+                    let (k, n) = (
+                        index / (4 * PANEL) * 4 + index % 4,
+                        first + index % (4 * PANEL) / 4,
+                    );
                     if k < depth && n < columns.len() {
                         *byte = value(k, n) ^ flip;
-                        parameters[panel].sums[n % PANEL] += stored(*byte, flip);
+                        parameters.sums[n % PANEL] += stored(*byte, flip);
                     }
                 }
             }
-        }
-        QuantizedMatrix {
+        })?;
+        Ok(QuantizedMatrix {
             isa,
             depth,
             columns: columns.len(),
             panel_bytes,
             packed,
-            parameters,
-        }
+        })
+    }
+
+    /// The packed panels, one after the other.
+    pub(crate) fn panels(&self) -> &[u8] {
+        let panels = self.columns.div_ceil(PANEL);
+        &self.packed.bytes()[..panels * self.panel_bytes]
+    }
+
+    /// What the bytes of each panel stand for.
+    pub(crate) fn parameters(&self) -> &[PanelColumns] {
+        let panels = self.columns.div_ceil(PANEL);
+        self.packed.values(panels * self.panel_bytes)
     }
 
     /// Rows of the matrix: the depth of the products.
@@ -147,7 +160,7 @@ impl QuantizedMatrix {
 
     /// Bytes held.
     pub fn bytes(&self) -> usize {
-        self.packed.as_slice().len() + size_of_val(&self.parameters[..])
+        self.packed.bytes().len()
     }
 
     /// Writes what column `column` stands for, `[depth]`: an embedding, where the matrix is an
@@ -162,8 +175,8 @@ impl QuantizedMatrix {
         } else {
             0
         };
-        let panel = &self.packed.as_slice()[column / PANEL * self.panel_bytes..];
-        let parameters = &self.parameters[column / PANEL];
+        let panel = &self.panels()[column / PANEL * self.panel_bytes..];
+        let parameters = &self.parameters()[column / PANEL];
         for (k, out) in output.iter_mut().enumerate() {
             let byte = panel[(k / 4 * PANEL + column % PANEL) * 4 + k % 4];
             let steps = stored(byte, flip) - parameters.zero_points[column % PANEL];

@@ -48,12 +48,14 @@ mod input;
 mod movie;
 mod raw;
 mod resampler;
+mod sound;
 mod source;
 
 pub use converter::Converter;
 pub use error::SoundError;
-pub use raw::RawPcm;
+pub use raw::{RawPcm, SampleEncoding};
 pub use resampler::Resampler;
+pub use sound::Sound;
 pub use source::{Info, Report, Source, Status, decode_bytes};
 
 /// The rate, in samples a second, of everything that this crate hands out.

@@ -1,4 +1,4 @@
-//! Raw signed 16-bit little-endian samples from anything that can be read.
+//! Raw samples from anything that can be read.
 
 use std::io::{ErrorKind, Read};
 
@@ -10,7 +10,26 @@ use crate::source::{Report, Status};
 /// answered soon and a file is read in few calls.
 const BLOCK_BYTES: usize = 8192;
 
-/// Raw s16le PCM: what `earnest transcribe -` and a chunked upload read.
+/// How a sample is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SampleEncoding {
+    /// Signed 16 bits, little endian.
+    S16Le,
+    /// Floating point of 32 bits, little endian, full scale at ±1.
+    F32Le,
+}
+
+impl SampleEncoding {
+    /// Bytes of a sample.
+    const fn bytes(self) -> usize {
+        match self {
+            SampleEncoding::S16Le => 2,
+            SampleEncoding::F32Le => 4,
+        }
+    }
+}
+
+/// Raw PCM: what `earnest transcribe -` and a chunked upload read.
 ///
 /// ```
 /// use earnest_sound::{RawPcm, Status};
@@ -24,9 +43,10 @@ const BLOCK_BYTES: usize = 8192;
 /// ```
 pub struct RawPcm<R> {
     reader: R,
+    encoding: SampleEncoding,
     converter: Converter,
-    /// The first half of a sample whose second has not come.
-    half: Option<u8>,
+    /// The first bytes of a sample whose last have not come.
+    cut: Vec<u8>,
     frames: u64,
     samples: u64,
     ended: bool,
@@ -34,15 +54,29 @@ pub struct RawPcm<R> {
 }
 
 impl<R: Read> RawPcm<R> {
-    /// Reads samples at `rate` Hz in `channels` interleaved channels.
+    /// Reads samples of signed 16 bits at `rate` Hz in `channels` interleaved channels.
     ///
     /// # Errors
     /// [`SoundError::SampleRate`] and [`SoundError::Channels`] where they are out of bounds.
     pub fn new(reader: R, rate: u32, channels: u32) -> Result<RawPcm<R>, SoundError> {
+        RawPcm::encoded(reader, SampleEncoding::S16Le, rate, channels)
+    }
+
+    /// Reads samples at `rate` Hz in `channels` interleaved channels.
+    ///
+    /// # Errors
+    /// As [`RawPcm::new`].
+    pub fn encoded(
+        reader: R,
+        encoding: SampleEncoding,
+        rate: u32,
+        channels: u32,
+    ) -> Result<RawPcm<R>, SoundError> {
         Ok(RawPcm {
             reader,
+            encoding,
             converter: Converter::new(rate, channels)?,
-            half: None,
+            cut: Vec::new(),
             frames: 0,
             samples: 0,
             ended: false,
@@ -53,7 +87,8 @@ impl<R: Read> RawPcm<R> {
     /// Reads once and appends the 16 kHz mono samples that came of it to `out`, possibly none.
     ///
     /// # Errors
-    /// [`SoundError::Read`]; [`SoundError::Empty`] for a stream without a byte; and
+    /// [`SoundError::Read`]; [`SoundError::Empty`] for a stream without a byte;
+    /// [`SoundError::NotFinite`] for a sample that is no number, with which the stream ends; and
     /// [`SoundError::Truncated`] for one that ends inside a frame. Each comes after all the sound.
     pub fn read(&mut self, out: &mut Vec<f32>) -> Result<Status, SoundError> {
         if self.ended {
@@ -66,7 +101,11 @@ impl<R: Read> RawPcm<R> {
         let mut bytes = [0; BLOCK_BYTES];
         match self.reader.read(&mut bytes) {
             Ok(0) => self.end(None, out),
-            Ok(count) => self.push(&bytes[..count], out),
+            Ok(count) => {
+                if let Err(error) = self.push(&bytes[..count], out) {
+                    self.end(Some(error), out);
+                }
+            }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => self.end(Some(SoundError::Read(error)), out),
         }
@@ -84,27 +123,35 @@ impl<R: Read> RawPcm<R> {
         }
     }
 
-    fn push(&mut self, mut bytes: &[u8], out: &mut Vec<f32>) {
-        if let (Some(low), Some((&high, rest))) = (self.half, bytes.split_first()) {
-            self.converter
-                .push_i16(&[i16::from_le_bytes([low, high])], out);
-            self.half = None;
-            bytes = rest;
+    fn push(&mut self, bytes: &[u8], out: &mut Vec<f32>) -> Result<(), SoundError> {
+        // A sample's first bytes may have come with the last block.
+        let mut whole = std::mem::take(&mut self.cut);
+        whole.extend_from_slice(bytes);
+        let size = self.encoding.bytes();
+        self.cut = whole.split_off(whole.len() / size * size);
+        let samples = whole.chunks_exact(size);
+        match self.encoding {
+            SampleEncoding::S16Le => {
+                let samples: Vec<i16> = samples.map(|b| i16::from_le_bytes([b[0], b[1]])).collect();
+                self.converter.push_i16(&samples, out);
+            }
+            SampleEncoding::F32Le => {
+                let samples: Vec<f32> = samples
+                    .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+                    .collect();
+                self.converter.push(&samples, out)?;
+            }
         }
-        let pairs = bytes.chunks_exact(2);
-        if let [odd] = pairs.remainder() {
-            self.half = Some(*odd);
-        }
-        let samples: Vec<i16> = pairs.map(|b| i16::from_le_bytes([b[0], b[1]])).collect();
-        self.converter.push_i16(&samples, out);
         self.frames = self.converter.frames();
+        Ok(())
     }
 
     fn end(&mut self, error: Option<SoundError>, out: &mut Vec<f32>) {
         self.ended = true;
         let frames = self.frames;
         let cut = self.converter.finish(out).err();
-        let half = self.half.take().map(|_| SoundError::Truncated {
+        let inside = !std::mem::take(&mut self.cut).is_empty();
+        let half = inside.then_some(SoundError::Truncated {
             declared: None,
             decoded: frames,
         });

@@ -9,6 +9,7 @@ mod guard;
 mod level;
 mod moonshine;
 mod recognizer;
+mod scribe;
 mod segmenter;
 mod tokenizer;
 mod transcriber;
@@ -18,10 +19,13 @@ mod words;
 pub use error::{LoadError, SpeechError};
 pub use finder::SpeechFinder;
 pub use guard::{Reason, SoundMeasures, Verdict, compression_ratio, judge_text, repetition};
-pub use moonshine::{Decoding, Encoded, EngineOptions, Recognizer, Step};
+pub use moonshine::{
+    Decoding, Encoded, EngineOptions, Recognizer, ShareError, SharedModels, Step, kernels, share,
+};
 pub use recognizer::{
     CrossAttention, DecodeOptions, Hypothesis, Recognize, SAMPLE_RATE, SAMPLES_PER_FRAME,
 };
+pub use scribe::{Heard, Scribe};
 pub use segmenter::{
     Boundary, OpenProbabilities, OpenSegment, Segment, Segmenter, SegmenterConfig,
     SegmenterConfigError, SegmenterEvent, SegmenterOptions,

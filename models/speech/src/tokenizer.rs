@@ -27,6 +27,8 @@
 
 mod file;
 
+use serde::{Deserialize, Serialize};
+
 pub use file::{MAX_TOKEN_BYTES, MAX_VOCABULARY, TokenizerError};
 
 /// A run of byte tokens longer than this is decoded as if it had ended, which bounds what a
@@ -34,7 +36,7 @@ pub use file::{MAX_TOKEN_BYTES, MAX_VOCABULARY, TokenizerError};
 const MAX_BYTE_RUN: usize = 256;
 
 /// The text side of a model's vocabulary.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Tokenizer {
     /// Indexed by token id.
     pieces: Vec<Stored>,
@@ -55,7 +57,7 @@ pub enum Piece<'a> {
     Special,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 enum Stored {
     Text { start: u32, end: u32 },
     Byte(u8),

@@ -80,6 +80,11 @@ impl Vad {
                 model: model.card().name().to_owned(),
                 role: "VAD",
             })?;
+        Vad::from_onnx(bytes)
+    }
+
+    /// Loads the detector from the bytes of its graph.
+    pub(crate) fn from_onnx(bytes: &[u8]) -> Result<Vad, LoadError> {
         let network = prepare(bytes).map_err(|error| LoadError::Prepare {
             what: "VAD",
             reason: format!("{error:#}"),

@@ -77,7 +77,14 @@ fn build(profile: &Path) {
     }
     let status = command
         .args(["build", "--quiet", "--workspace"])
-        .args(["--bin", "earnest", "--bin", "earnest-fleet"])
+        .args([
+            "--bin",
+            "earnest",
+            "--bin",
+            "earnestd",
+            "--bin",
+            "earnest-fleet",
+        ])
         .args(["--profile", name, "--target-dir"])
         .arg(target)
         .status()

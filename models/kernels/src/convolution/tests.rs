@@ -38,7 +38,10 @@ fn filters_equal_the_definition_to_the_bit_with_any_number_of_threads() {
             })
             .collect();
         for isa in Isa::available() {
-            let of = Filters::new(isa, &weights, kernel, step);
+            let of = Filters::new(isa, &WeightStore::fresh(), [filters, kernel], step, || {
+                weights.clone()
+            });
+            let of = of.unwrap();
             assert_eq!(of.filters(), filters);
             let output = with_threads(expected.len(), |pool, output| {
                 of.run(pool, &sound, output);
@@ -95,7 +98,15 @@ fn convolutions_equal_the_definition_to_the_bit_in_both_layouts() {
             |frame: usize, k: usize| by_frame[(frame * step + k % kernel) * inputs + k / kernel];
         let expected = sums(value, &weights, depth, frames);
         for isa in Isa::available() {
-            let of = Convolution::pack(isa, &weights, inputs, kernel, step, &bias);
+            let of = Convolution::pack(
+                isa,
+                &WeightStore::fresh(),
+                [inputs, kernel],
+                step,
+                &bias,
+                || weights.clone(),
+            );
+            let of = of.unwrap();
             assert_eq!(of.outputs(), outputs);
             let mut finished = expected.clone();
             finish(isa, &mut finished, &bias);

@@ -42,6 +42,14 @@ struct Operands {
     residual: Vec<f32>,
 }
 
+impl Operands {
+    fn pack(&self, isa: Isa, store: &WeightStore) -> QuantizedMatrix {
+        let (depth, columns) = (self.bytes.len() / self.columns.len(), self.columns.len());
+        let value = |k, n| self.bytes[k * columns + n];
+        QuantizedMatrix::pack(isa, store, depth, &self.columns, value).unwrap()
+    }
+}
+
 impl Case {
     fn operands(&self) -> Operands {
         let zero_points = sample::bytes(self.seed ^ 1, self.columns);
@@ -65,9 +73,7 @@ impl Case {
 
     fn multiply(&self, isa: Isa, operands: &Operands, activations: &Activations) -> Vec<f32> {
         let pool = Pool::new(self.threads).unwrap();
-        let matrix = QuantizedMatrix::pack(isa, self.depth, &operands.columns, |k, n| {
-            operands.bytes[k * self.columns + n]
-        });
+        let matrix = operands.pack(isa, &WeightStore::fresh());
         let epilogue = Epilogue {
             bias: self.bias.then_some(&operands.bias[..]),
             activation: if self.gelu {
@@ -192,9 +198,7 @@ proptest! {
     fn a_dequantized_column_is_what_its_bytes_stand_for(case in cases()) {
         let operands = case.operands();
         for isa in Isa::available() {
-            let matrix = QuantizedMatrix::pack(isa, case.depth, &operands.columns, |k, n| {
-                operands.bytes[k * case.columns + n]
-            });
+            let matrix = operands.pack(isa, &WeightStore::fresh());
             for (n, column) in operands.columns.iter().enumerate() {
                 let mut output = vec![f32::NAN; case.depth];
                 matrix.dequantize_column(n, &mut output);
@@ -205,6 +209,41 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn a_shared_matrix_multiplies_as_one_that_was_packed_here() {
+    let case = Case {
+        rows: 9,
+        depth: 70,
+        columns: 2 * PANEL + 1,
+        threads: 1,
+        bias: false,
+        gelu: false,
+        residual: false,
+        seed: 5,
+    };
+    let operands = case.operands();
+    for isa in Isa::available() {
+        let store = WeightStore::record();
+        let matrix = operands.pack(isa, &store);
+        let recorded = store.recorded();
+        let sealed = crate::Region::seal(&[recorded[0].bytes()]).unwrap();
+        let region = std::sync::Arc::new(crate::Region::map(&sealed).unwrap());
+        let length = region.bytes().len();
+        let store = WeightStore::shared(region, vec![0..length]).unwrap();
+        let value = |_, _| panic!("a shared matrix is packed");
+        let shared = QuantizedMatrix::pack(isa, &store, 70, &operands.columns, value).unwrap();
+        let mut activations = Activations::default();
+        activations.quantize(isa, &operands.values, case.depth);
+        let multiply = |matrix: &QuantizedMatrix| {
+            let mut output = vec![f32::NAN; case.rows * case.columns];
+            let pool = Pool::new(1).unwrap();
+            matrix.multiply(&pool, &activations, &Epilogue::default(), &mut output);
+            output
+        };
+        assert_eq!(multiply(&shared), multiply(&matrix), "{}", isa.name());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Role;
 
@@ -16,7 +16,7 @@ pub enum Kind {
 }
 
 /// The shape of an encoder-decoder speech model.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SpeechShape {
     /// Samples a second of the sound it takes, in hertz.
     pub sample_rate: u32,

@@ -2,19 +2,18 @@
 
 use std::sync::Arc;
 
-use earnest_kernels::{Heads, Isa, Pool, argmax, log_sum_exp};
+use earnest_kernels::{Isa, WeightStore, argmax, log_sum_exp};
 use earnest_package::{Kind, Model, Role, SpeechShape};
 use tract_onnx::tract_core::internal::*;
 
+use super::builder::Builder;
 use super::causal::CausalState;
-use super::onnx;
-use super::parts::{Decoder, Encoder};
-use super::plan::{self, Plan};
+use super::plan::Plan;
 use super::stage::{Context, floats};
 use crate::tokenizer::Tokenizer;
 use crate::{
     CrossAttention, DecodeOptions, Hypothesis, LoadError, MAX_SEGMENT_SAMPLES, Recognize,
-    SAMPLE_RATE, SAMPLES_PER_FRAME, SpeechError,
+    SAMPLE_RATE, SpeechError,
 };
 
 /// The shortest sound that the three convolutions make a frame of: 127 samples, then 7 of
@@ -36,12 +35,12 @@ impl Default for EngineOptions {
 
 /// A speech model, ready to run.
 pub struct Recognizer {
-    context: Arc<Context>,
-    encoder: Plan,
-    memory: Plan,
-    step: TypedSimpleState,
-    shape: SpeechShape,
-    tokenizer: Tokenizer,
+    pub(super) context: Arc<Context>,
+    pub(super) encoder: Plan,
+    pub(super) memory: Plan,
+    pub(super) step: TypedSimpleState,
+    pub(super) shape: SpeechShape,
+    pub(super) tokenizer: Tokenizer,
 }
 
 /// A segment as the encoder left it, with the memory that every step reads.
@@ -92,42 +91,10 @@ impl Recognizer {
     /// # Errors
     /// When a file is missing, or is not built as the models that this runtime knows.
     pub fn load(model: &Model, options: &EngineOptions) -> Result<Recognizer, LoadError> {
-        let shape = speech_shape(model)?;
-        let threads = options.threads.max(1);
-        let pool = Pool::new(threads).map_err(|error| LoadError::Threads {
-            threads,
-            reason: error.to_string(),
-        })?;
-        let context = Arc::new(Context::new(Isa::detect(), pool));
-        let tokenizer = Tokenizer::from_json(file(model, Role::Tokenizer, "tokenizer")?)
-            .map_err(|error| LoadError::Tokenizer(error.to_string()))?;
-        let encoder = {
-            let proto = onnx::parse("encoder", file(model, Role::Encoder, "encoder")?)?;
-            let graph = proto.graph.as_ref().ok_or_else(|| no_graph("encoder"))?;
-            let constants = onnx::constants(graph);
-            let parts = Encoder::read(graph, &constants)?;
-            plan::encoder(&context, &parts).map_err(|error| prepare("encoder", &error))?
-        };
-        let proto = onnx::parse("decoder", file(model, Role::Decoder, "decoder")?)?;
-        let graph = proto.graph.as_ref().ok_or_else(|| no_graph("decoder"))?;
-        let constants = onnx::constants(graph);
-        let parts = Decoder::read(graph, &constants)?;
-        let refuse = |error| prepare("decoder", &error);
-        let heads = plan::cross_heads(&parts).map_err(refuse)?;
-        check_shape(&shape, &parts, heads)?;
-        let memory = plan::memory(&context, &parts).map_err(refuse)?;
-        let step = plan::step(&context, &parts)
-            .map_err(refuse)?
-            .spawn()
-            .map_err(refuse)?;
-        Ok(Recognizer {
-            context,
-            encoder,
-            memory,
-            step,
-            shape,
-            tokenizer,
-        })
+        let mut builder = Builder::new(speech_shape(model)?, options, WeightStore::fresh())?;
+        builder.read_encoder(model, |_| Ok(()))?;
+        builder.read_decoder(model, |_| Ok(()))?;
+        builder.finish(tokenizer(model)?)
     }
 
     /// The instructions and the threads that the kernels run with, for logs and benches.
@@ -275,70 +242,35 @@ impl Recognize for Recognizer {
     }
 }
 
-fn file<'a>(model: &'a Model, role: Role, name: &'static str) -> Result<&'a [u8], LoadError> {
+pub(super) fn file<'a>(
+    model: &'a Model,
+    role: Role,
+    name: &'static str,
+) -> Result<&'a [u8], LoadError> {
     model.file(role).ok_or_else(|| LoadError::MissingFile {
         model: model.card().name().to_owned(),
         role: name,
     })
 }
 
+pub(super) fn tokenizer(model: &Model) -> Result<Tokenizer, LoadError> {
+    let json = file(model, Role::Tokenizer, "tokenizer")?;
+    Tokenizer::from_json(json).map_err(|error| LoadError::Tokenizer(error.to_string()))
+}
+
+/// The name of the kernels that recognisers use on this processor.
+pub fn kernels() -> &'static str {
+    Isa::detect().name()
+}
+
 /// What the card says of the model's shape.
-fn speech_shape(model: &Model) -> Result<SpeechShape, LoadError> {
+pub(super) fn speech_shape(model: &Model) -> Result<SpeechShape, LoadError> {
     match model.card().kind() {
         Kind::Speech(shape) => Ok(*shape),
         Kind::Vad(_) => Err(LoadError::MissingFile {
             model: model.card().name().to_owned(),
             role: "speech",
         }),
-    }
-}
-
-/// Requires that the graphs are of the shape that the card gives.
-fn check_shape(shape: &SpeechShape, parts: &Decoder<'_>, heads: Heads) -> Result<(), LoadError> {
-    let pairs = [
-        ("layers", shape.layers as usize, parts.layers.len()),
-        ("heads", shape.heads as usize, heads.count),
-        ("head_dimension", shape.head_dimension as usize, heads.size),
-        (
-            "vocabulary",
-            shape.vocabulary as usize,
-            parts.embedding.tokens,
-        ),
-        (
-            "samples_per_frame",
-            shape.samples_per_frame as usize,
-            SAMPLES_PER_FRAME,
-        ),
-        (
-            "sample_rate",
-            shape.sample_rate as usize,
-            SAMPLE_RATE as usize,
-        ),
-    ];
-    for (name, expected, found) in pairs {
-        if expected != found {
-            return Err(LoadError::UnexpectedGraph {
-                graph: "decoder",
-                node: format!("{name} of the card"),
-                expected: expected.to_string(),
-                found: found.to_string(),
-            });
-        }
-    }
-    Ok(())
-}
-
-fn no_graph(what: &'static str) -> LoadError {
-    LoadError::NotOnnx {
-        what,
-        reason: "it holds no graph".to_owned(),
-    }
-}
-
-fn prepare(what: &'static str, error: &TractError) -> LoadError {
-    LoadError::Prepare {
-        what,
-        reason: format!("{error:#}"),
     }
 }
 

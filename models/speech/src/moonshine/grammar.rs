@@ -4,21 +4,25 @@
 //! part backwards from the value that it makes, checks every operation on the way, and gives
 //! what the part is made of. A graph of another shape is refused with the node where it
 //! parts from the grammar, instead of being run as something that it is not.
+//!
+//! What was read can be written down without its weights and names: where those are shared,
+//! that is all that is needed to build the model again.
 
 use earnest_kernels::Heads;
+use serde::{Deserialize, Serialize};
 
 use super::onnx::Graph;
 use crate::LoadError;
 
 /// A layer normalisation without a bias.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Norm {
     pub(super) weight: Vec<f32>,
     pub(super) epsilon: f32,
 }
 
 /// A group normalisation with one group.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct GroupNorm {
     pub(super) weight: Vec<f32>,
     pub(super) bias: Vec<f32>,
@@ -26,11 +30,13 @@ pub(super) struct GroupNorm {
 }
 
 /// A product of dynamically quantized activations and weights of eight bits.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Linear<'a> {
     /// The value that is quantized and multiplied.
+    #[serde(skip)]
     pub(super) input: &'a str,
     /// `[depth, columns]`.
+    #[serde(skip)]
     pub(super) weights: &'a [u8],
     pub(super) depth: usize,
     pub(super) columns: usize,
@@ -40,10 +46,12 @@ pub(super) struct Linear<'a> {
 }
 
 /// A convolution over time whose weights are bytes: `scale * byte + offset`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Convolution<'a> {
+    #[serde(skip)]
     pub(super) input: &'a str,
     /// `[outputs, inputs, kernel]`, each byte moved by 128.
+    #[serde(skip)]
     pub(super) weights: Vec<u8>,
     pub(super) outputs: usize,
     pub(super) inputs: usize,
@@ -55,6 +63,7 @@ pub(super) struct Convolution<'a> {
 }
 
 /// Queries, keys and values of one attention, and where its output is projected.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Attention<'a> {
     pub(super) query: Linear<'a>,
     pub(super) key: Linear<'a>,

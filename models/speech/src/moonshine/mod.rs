@@ -3,16 +3,19 @@
 //! The exporter's graphs come apart into parts (`onnx`, `grammar`, `parts`), the parts are
 //! packed once into operations of this runtime (`stage`, `stages`, `causal`), and these are
 //! wired into tract graphs (`plan`): the encoder, the memory that the decoder keeps of a
-//! segment, and one step of the decoder.
+//! segment, and one step of the decoder (`builder`). Processes share one packed copy (`shared`).
 
+mod builder;
 mod causal;
 mod grammar;
 mod onnx;
 mod parts;
 mod plan;
+mod shared;
 mod stage;
 mod stages;
 
 mod engine;
 
-pub use engine::{Decoding, Encoded, EngineOptions, Recognizer, Step};
+pub use engine::{Decoding, Encoded, EngineOptions, Recognizer, Step, kernels};
+pub use shared::{ShareError, SharedModels, share};

@@ -1,6 +1,7 @@
 //! What a Moonshine model is made of, read from its graphs by the grammar and not yet packed.
 
 use earnest_kernels::Heads;
+use serde::{Deserialize, Serialize};
 use tract_onnx::pb;
 
 use super::grammar::{Attention, Convolution, GroupNorm, Linear, Norm};
@@ -15,6 +16,7 @@ const MOST_TOKENS: usize = 1 << 20;
 const MOST_WIDTH: usize = 1 << 14;
 
 /// The first stage: sound to frames.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Stem<'a> {
     pub(super) first: Convolution<'a>,
     pub(super) norm: GroupNorm,
@@ -22,6 +24,7 @@ pub(super) struct Stem<'a> {
     pub(super) third: Convolution<'a>,
 }
 
+#[derive(Serialize, Deserialize)]
 pub(super) struct EncoderLayer<'a> {
     pub(super) attention_norm: Norm,
     pub(super) attention: Attention<'a>,
@@ -31,12 +34,14 @@ pub(super) struct EncoderLayer<'a> {
     pub(super) feed_down: Linear<'a>,
 }
 
+#[derive(Serialize, Deserialize)]
 pub(super) struct Encoder<'a> {
     pub(super) stem: Stem<'a>,
     pub(super) layers: Vec<EncoderLayer<'a>>,
     pub(super) norm: Norm,
 }
 
+#[derive(Serialize, Deserialize)]
 pub(super) struct DecoderLayer<'a> {
     pub(super) self_norm: Norm,
     pub(super) attention: Attention<'a>,
@@ -54,8 +59,10 @@ pub(super) struct DecoderLayer<'a> {
 }
 
 /// The table of tokens, which is also the last product, transposed.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Embedding<'a> {
     /// `[tokens, width]`.
+    #[serde(skip)]
     pub(super) weights: &'a [u8],
     pub(super) tokens: usize,
     pub(super) width: usize,
@@ -63,6 +70,7 @@ pub(super) struct Embedding<'a> {
     pub(super) zero_point: u8,
 }
 
+#[derive(Serialize, Deserialize)]
 pub(super) struct Decoder<'a> {
     pub(super) embedding: Embedding<'a>,
     pub(super) layers: Vec<DecoderLayer<'a>>,

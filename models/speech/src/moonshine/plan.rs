@@ -22,14 +22,14 @@ pub(super) fn encoder(context: &Arc<Context>, parts: &Encoder<'_>) -> TractResul
     let samples = model.symbols.sym("samples");
     let sound = model.add_source("sound", f32::fact([1.to_dim(), samples.to_dim()]))?;
     let stem = &parts.stem;
-    let frontend = Fused::new(Frontend::new(context, stem));
+    let frontend = Fused::new(Frontend::new(context, stem)?);
     let mut rows = one(model.wire_node("frontend", frontend, &[sound])?);
     let others = [
         ("second", &stem.second, Layout::ByChannel),
         ("third", &stem.third, Layout::ByFrame),
     ];
     for (name, convolution, layout) in others {
-        let convolve = Fused::new(Convolve::new(context, convolution, layout));
+        let convolve = Fused::new(Convolve::new(context, convolution, layout)?);
         rows = one(model.wire_node(format!("stem.{name}"), convolve, &[rows])?);
     }
     for (index, layer) in parts.layers.iter().enumerate() {
@@ -58,7 +58,7 @@ fn encoder_layer(
         _ => Before::Norm(norm),
     };
     let products = [&attention.query, &attention.key, &attention.value];
-    let project = Project::new(context, before, &products, Activation::None);
+    let project = Project::new(context, before, &products, Activation::None)?;
     let queries = model.wire_node(name("queries"), Fused::new(project), &[rows])?;
     let attend = AttendWhole {
         context: Arc::clone(context),
@@ -69,21 +69,21 @@ fn encoder_layer(
     };
     let attended = model.wire_node(name("attention"), Fused::new(attend), &queries)?;
     let output = &[&layer.attention_output];
-    let project = Project::new(context, Before::Nothing, output, Activation::None);
+    let project = Project::new(context, Before::Nothing, output, Activation::None)?;
     let rows = one(model.wire_node(
         name("attended"),
         Fused::new(project),
         &[one(attended), rows],
     )?);
     let before = Before::Norm(layer.feed_norm.clone());
-    let up = Project::new(context, before, &[&layer.feed_up], Activation::Gelu);
+    let up = Project::new(context, before, &[&layer.feed_up], Activation::Gelu)?;
     let wide = model.wire_node(name("up"), Fused::new(up), &[rows])?;
     let down = Project::new(
         context,
         Before::Nothing,
         &[&layer.feed_down],
         Activation::None,
-    );
+    )?;
     Ok(one(model.wire_node(
         name("down"),
         Fused::new(down),
@@ -104,7 +104,7 @@ pub(super) fn memory(context: &Arc<Context>, parts: &Decoder<'_>) -> TractResult
         .iter()
         .map(|layer| (&layer.memory_keys, &layer.memory_values))
         .collect();
-    let memory = Memory::new(context, cross_heads(parts)?, &layers);
+    let memory = Memory::new(context, cross_heads(parts)?, &layers)?;
     let outputs = model.wire_node("memory", Fused::new(memory), &[rows])?;
     ready(model, &outputs)
 }
@@ -121,7 +121,7 @@ pub(super) fn step(context: &Arc<Context>, parts: &Decoder<'_>) -> TractResult<P
         let values = model.add_source(format!("values.{index}"), f32::fact([values.to_dim()]))?;
         memories.push([keys, values]);
     }
-    let table = pack_embedding(context.isa, &parts.embedding);
+    let table = pack_embedding(context, &parts.embedding)?;
     let embed = Embed {
         table: Arc::clone(&table),
     };
@@ -156,7 +156,7 @@ fn decoder_layer(
     let attention = &layer.attention;
     let before = Before::Norm(layer.self_norm.clone());
     let products = [&attention.query, &attention.key, &attention.value];
-    let project = Project::new(context, before, &products, Activation::None);
+    let project = Project::new(context, before, &products, Activation::None)?;
     let queries = model.wire_node(name("queries"), Fused::new(project), &[rows])?;
     let causal = Causal {
         context: Arc::clone(context),
@@ -167,7 +167,7 @@ fn decoder_layer(
     };
     let attended = model.wire_node(name("attention"), AttendNext(Arc::new(causal)), &queries)?;
     let output = [&layer.self_output];
-    let project = Project::new(context, Before::Nothing, &output, Activation::None);
+    let project = Project::new(context, Before::Nothing, &output, Activation::None)?;
     let rows = one(model.wire_node(
         name("attended"),
         Fused::new(project),
@@ -175,7 +175,7 @@ fn decoder_layer(
     )?);
 
     let before = Before::Norm(layer.cross_norm.clone());
-    let project = Project::new(context, before, &[&layer.cross_query], Activation::None);
+    let project = Project::new(context, before, &[&layer.cross_query], Activation::None)?;
     let query = one(model.wire_node(name("cross.query"), Fused::new(project), &[rows])?);
     let cross = AttendCross {
         context: Arc::clone(context),
@@ -183,18 +183,18 @@ fn decoder_layer(
     };
     let crossed = model.wire_node(name("cross"), Fused::new(cross), &[query, keys, values])?;
     let output = [&layer.cross_output];
-    let project = Project::new(context, Before::Nothing, &output, Activation::None);
+    let project = Project::new(context, Before::Nothing, &output, Activation::None)?;
     let rows = one(model.wire_node(name("crossed"), Fused::new(project), &[crossed[0], rows])?);
 
     let before = Before::Norm(layer.feed_norm.clone());
-    let up = Project::new(context, before, &[&layer.feed_up], Activation::None);
+    let up = Project::new(context, before, &[&layer.feed_up], Activation::None)?;
     let wide = one(model.wire_node(name("up"), Fused::new(up), &[rows])?);
     let down = Project::new(
         context,
         Before::SwiGlu,
         &[&layer.feed_down],
         Activation::None,
-    );
+    )?;
     let rows = one(model.wire_node(name("down"), Fused::new(down), &[wide, rows])?);
     Ok((rows, crossed[1]))
 }

@@ -6,7 +6,7 @@
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use earnest_kernels::{Activations, Isa, Pool};
+use earnest_kernels::{Activations, Isa, Pool, WeightStore};
 use tract_onnx::tract_core::internal::*;
 
 /// What all operations of one model share: the CPU's instructions, the threads, and buffers
@@ -15,6 +15,8 @@ use tract_onnx::tract_core::internal::*;
 pub(super) struct Context {
     pub(super) isa: Isa,
     pub(super) pool: Pool,
+    /// Where the weights are taken from, in the order in which operations are made.
+    pub(super) weights: WeightStore,
     scratch: Mutex<Scratch>,
 }
 
@@ -26,10 +28,11 @@ pub(super) struct Scratch {
 }
 
 impl Context {
-    pub(super) fn new(isa: Isa, pool: Pool) -> Context {
+    pub(super) fn new(isa: Isa, pool: Pool, weights: WeightStore) -> Context {
         Context {
             isa,
             pool,
+            weights,
             scratch: Mutex::default(),
         }
     }

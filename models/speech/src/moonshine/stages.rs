@@ -47,16 +47,17 @@ pub(super) struct Frontend {
 }
 
 impl Frontend {
-    pub(super) fn new(context: &Arc<Context>, stem: &Stem<'_>) -> Frontend {
-        let first = &stem.first;
-        let filters = Filters::new(context.isa, &weights(first), first.kernel, first.step);
-        Frontend {
+    pub(super) fn new(context: &Arc<Context>, stem: &Stem<'_>) -> TractResult<Frontend> {
+        let (first, store) = (&stem.first, &context.weights);
+        let shape = [first.outputs * first.inputs, first.kernel];
+        let filters = Filters::new(context.isa, store, shape, first.step, || weights(first))?;
+        Ok(Frontend {
             context: Arc::clone(context),
             filters,
             kernel: first.kernel,
             step: first.step,
             norm: stem.norm.clone(),
-        }
+        })
     }
 }
 
@@ -105,7 +106,7 @@ impl Convolve {
         context: &Arc<Context>,
         convolution: &Convolution<'_>,
         layout: Layout,
-    ) -> Convolve {
+    ) -> TractResult<Convolve> {
         let Convolution {
             outputs,
             inputs,
@@ -116,22 +117,22 @@ impl Convolve {
         // The identity of addition: a positive zero would turn -0 into 0.
         let no_bias = vec![-0.0; outputs];
         let bias = convolution.bias.as_ref().unwrap_or(&no_bias);
-        let weights = weights(convolution);
-        Convolve {
+        let packed = earnest_kernels::Convolution::pack(
+            context.isa,
+            &context.weights,
+            [inputs, kernel],
+            step,
+            bias,
+            || weights(convolution),
+        )?;
+        Ok(Convolve {
             context: Arc::clone(context),
-            convolution: earnest_kernels::Convolution::pack(
-                context.isa,
-                &weights,
-                inputs,
-                kernel,
-                step,
-                bias,
-            ),
+            convolution: packed,
             layout,
             inputs,
             kernel,
             step,
-        }
+        })
     }
 }
 
@@ -231,7 +232,7 @@ impl Project {
         before: Before,
         parts: &[&Linear<'_>],
         activation: Activation,
-    ) -> Project {
+    ) -> TractResult<Project> {
         let bias = parts.iter().any(|part| part.bias.is_some()).then(|| {
             let without = |part: &Linear<'_>| vec![0.0; part.columns];
             parts
@@ -239,19 +240,19 @@ impl Project {
                 .flat_map(|part| part.bias.clone().unwrap_or(without(part)))
                 .collect()
         });
-        let weights = pack(context.isa, parts);
-        Project {
+        let weights = pack(context, parts)?;
+        Ok(Project {
             context: Arc::clone(context),
             before,
             weights,
             bias,
             activation,
-        }
+        })
     }
 }
 
 /// Packs products of one input side by side.
-fn pack(isa: Isa, parts: &[&Linear<'_>]) -> QuantizedMatrix {
+fn pack(context: &Context, parts: &[&Linear<'_>]) -> TractResult<QuantizedMatrix> {
     let depth = parts[0].depth;
     let columns: Vec<Column> = parts
         .iter()
@@ -268,10 +269,12 @@ fn pack(isa: Isa, parts: &[&Linear<'_>]) -> QuantizedMatrix {
         .enumerate()
         .flat_map(|(index, part)| (0..part.columns).map(move |column| (index, column)))
         .collect();
-    QuantizedMatrix::pack(isa, depth, &columns, |k, n| {
+    let value = |k, n: usize| {
         let (part, column) = places[n];
         parts[part].weights[k * parts[part].columns + column]
-    })
+    };
+    let (isa, store) = (context.isa, &context.weights);
+    Ok(QuantizedMatrix::pack(isa, store, depth, &columns, value)?)
 }
 
 impl Stage for Project {
@@ -389,16 +392,16 @@ impl Memory {
         context: &Arc<Context>,
         heads: Heads,
         layers: &[(&Linear<'_>, &Linear<'_>)],
-    ) -> Memory {
+    ) -> TractResult<Memory> {
         let layers = layers
             .iter()
-            .map(|&(keys, values)| pack(context.isa, &[keys, values]))
-            .collect();
-        Memory {
+            .map(|&(keys, values)| pack(context, &[keys, values]))
+            .collect::<TractResult<_>>()?;
+        Ok(Memory {
             context: Arc::clone(context),
             heads,
             layers,
-        }
+        })
     }
 }
 
@@ -492,7 +495,10 @@ impl Stage for AttendCross {
 }
 
 /// The table of tokens, shared by the first operation of a step and by the last.
-pub(super) fn pack_embedding(isa: Isa, embedding: &Embedding<'_>) -> Arc<QuantizedMatrix> {
+pub(super) fn pack_embedding(
+    context: &Context,
+    embedding: &Embedding<'_>,
+) -> TractResult<Arc<QuantizedMatrix>> {
     let Embedding {
         weights,
         tokens,
@@ -500,13 +506,11 @@ pub(super) fn pack_embedding(isa: Isa, embedding: &Embedding<'_>) -> Arc<Quantiz
         scale,
         zero_point,
     } = *embedding;
-    let column = Column { scale, zero_point };
-    Arc::new(QuantizedMatrix::pack(
-        isa,
-        width,
-        &vec![column; tokens],
-        |k, n| weights[n * width + k],
-    ))
+    let columns = vec![Column { scale, zero_point }; tokens];
+    let value = |k, n| weights[n * width + k];
+    let (isa, store) = (context.isa, &context.weights);
+    let table = QuantizedMatrix::pack(isa, store, width, &columns, value)?;
+    Ok(Arc::new(table))
 }
 
 /// A token's row of the table: `[1, 1]` of i64 to `[1, 1, width]`.

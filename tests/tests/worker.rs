@@ -1,0 +1,189 @@
+//! The worker as the daemon starts it: the real program, the real models, a real socket.
+
+mod support;
+
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use earnest_channel::{
+    Encoding, Failure, FromWorker, Job, SoundFault, SoundKind, ToWorker, read, write,
+};
+use earnest_evidence::measured::SandboxLevel;
+
+/// Longer than any answer takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What the daemon prepares once.
+#[cfg(test)]
+fn weights() -> OwnedFd {
+    static SEALED: OnceLock<OwnedFd> = OnceLock::new();
+    let sealed = SEALED.get_or_init(|| {
+        let speech = support::model("moonshine-tiny-en-int8");
+        let voice = support::model("silero-vad-6.2");
+        earnest_worker::prepare(&speech, &voice).unwrap()
+    });
+    sealed.try_clone().unwrap()
+}
+
+struct Worker {
+    process: Child,
+    socket: UnixStream,
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[cfg(test)]
+impl Worker {
+    fn start(weights: OwnedFd) -> Worker {
+        let (socket, other) = UnixStream::pair().unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let process = Command::new(support::program("earnestd"))
+            .args(["worker", "--memory", "2147483648", "--threads", "1"])
+            .env_clear()
+            .stdin(Stdio::from(weights))
+            .stdout(Stdio::from(OwnedFd::from(other)))
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Worker { process, socket }
+    }
+
+    fn ready() -> Worker {
+        let mut worker = Worker::start(weights());
+        assert!(matches!(worker.hear(), Some(FromWorker::Hello(_))));
+        assert_eq!(worker.hear(), Some(FromWorker::Ready));
+        worker
+    }
+
+    fn say(&mut self, message: &ToWorker) {
+        write(&mut self.socket, message).unwrap();
+    }
+
+    fn hear(&mut self) -> Option<FromWorker> {
+        read(&mut self.socket).unwrap()
+    }
+
+    /// Does a whole job, and gives the text and the last word.
+    fn job(&mut self, kind: SoundKind, sound: &[u8]) -> (String, FromWorker) {
+        self.say(&ToWorker::Begin(Job { kind, words: true }));
+        for piece in sound.chunks(earnest_channel::MAX_SOUND_BYTES) {
+            self.say(&ToWorker::Sound(piece.to_vec()));
+        }
+        self.say(&ToWorker::EndOfSound);
+        let mut text = Vec::new();
+        loop {
+            match self.hear().expect("the worker lives") {
+                FromWorker::Segment(segment) => {
+                    let words: Vec<_> = segment.words.iter().map(|word| &word.text).collect();
+                    assert!(!words.is_empty());
+                    text.push(segment.text);
+                }
+                last @ (FromWorker::Finished(_) | FromWorker::Failed(_)) => {
+                    return (text.join(" "), last);
+                }
+                FromWorker::SpeechStarted { .. } | FromWorker::Heard { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+const SAID: &str = "Ever tried, ever failed, no matter try again, fail again, fail better.";
+
+#[cfg(test)]
+fn samples() -> Vec<u8> {
+    let samples = support::sample();
+    let bytes = samples.iter().map(|x| (x * 32_768.0) as i16);
+    bytes.flat_map(i16::to_le_bytes).collect()
+}
+
+#[cfg(test)]
+fn wave() -> Vec<u8> {
+    let samples = samples();
+    let mut wave = Vec::new();
+    wave.extend_from_slice(b"RIFF");
+    wave.extend_from_slice(&(36 + samples.len() as u32).to_le_bytes());
+    wave.extend_from_slice(b"WAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\x7d\0\0\x02\0\x10\0data");
+    wave.extend_from_slice(&(samples.len() as u32).to_le_bytes());
+    wave.extend_from_slice(&samples);
+    wave
+}
+
+#[test]
+fn a_worker_reads_job_after_job_and_a_bad_one_costs_that_job_alone() {
+    let mut worker = Worker::ready();
+    let raw = SoundKind::Raw {
+        rate: 16_000,
+        channels: 1,
+        encoding: Encoding::S16Le,
+    };
+    let (text, last) = worker.job(SoundKind::Container, &wave());
+    assert_eq!(text, SAID);
+    assert!(matches!(last, FromWorker::Finished(report) if report.samples == 159_467));
+    let (text, last) = worker.job(SoundKind::Container, b"<html>no sound</html>");
+    let refused = FromWorker::Failed(Failure::Sound(SoundFault::NotSound));
+    assert_eq!((text.as_str(), last), ("", refused));
+    let (text, _) = worker.job(raw, &samples());
+    assert_eq!(text, SAID);
+}
+
+#[test]
+fn a_worker_is_locked_in_before_it_hears_anything() {
+    let mut worker = Worker::start(weights());
+    let Some(FromWorker::Hello(hello)) = worker.hear() else {
+        panic!("no introduction");
+    };
+    assert_eq!(hello.sandbox.level, SandboxLevel::Full);
+    let status = earnest_sandbox::inspect(worker.process.id()).unwrap();
+    assert!(status.is_confined(), "{status:?}");
+}
+
+#[test]
+fn an_abandoned_job_ends_and_the_next_one_is_heard() {
+    let mut worker = Worker::ready();
+    worker.say(&ToWorker::Begin(Job {
+        kind: SoundKind::Container,
+        words: false,
+    }));
+    worker.say(&ToWorker::Sound(wave()[..20_000].to_vec()));
+    worker.say(&ToWorker::Abandon);
+    let last = loop {
+        match worker.hear().unwrap() {
+            FromWorker::SpeechStarted { .. } | FromWorker::Segment(_) => {}
+            last => break last,
+        }
+    };
+    assert_eq!(last, FromWorker::Failed(Failure::Abandoned));
+    assert_eq!(worker.job(SoundKind::Container, &wave()).0, SAID);
+}
+
+#[test]
+fn weights_that_may_change_or_are_none_end_a_worker_before_it_is_ready() {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(b"not weights").unwrap();
+    for weights in [
+        OwnedFd::from(file),
+        OwnedFd::from(tempfile::tempfile().unwrap()),
+    ] {
+        let mut worker = Worker::start(weights);
+        assert!(matches!(worker.hear(), Some(FromWorker::Hello(_))));
+        assert_eq!(worker.hear(), None);
+        assert_eq!(worker.process.wait().unwrap().code(), Some(4));
+    }
+}
+
+#[test]
+fn a_worker_ends_when_the_daemon_goes() {
+    let mut worker = Worker::ready();
+    worker.socket.shutdown(std::net::Shutdown::Both).unwrap();
+    assert_eq!(worker.process.wait().unwrap().code(), Some(0));
+}
