@@ -14,6 +14,8 @@
 //!              '--------------------------------'   by a fresh unsealing alone
 //! ```
 //!
+//! Known clips are asked before the gate opens, by leave of their own ([`Trial`]).
+//!
 //! It fails closed. Expiry, a lost TPM, another measurement, a refused result, wrong answers,
 //! and nobody having looked at the measurement or asked for answers for too long: each of them
 //! kills every [`Open`], drops the model, which forgets its keys, and asks the caller to end the
@@ -64,5 +66,5 @@ pub use answers::{Answer, KnownAnswers, MAX_CLIPS, WrongAnswer};
 pub use earnest_telemetry::{GateReason, GateState};
 pub use inputs::{LiveResult, Measurement, Mode, Schedule, Standing, UnsealedModel};
 pub use machine::{Changes, Effect, Gate};
-pub use open::Open;
+pub use open::{Open, Trial};
 pub use status::{ModeName, Status};

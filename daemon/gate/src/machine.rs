@@ -8,7 +8,7 @@ use crate::open::Opening;
 use crate::status::hex;
 use crate::{
     GateReason, GateState, KnownAnswers, LiveResult, Measurement, Mode, ModeName, Open, Schedule,
-    Standing, Status, UnsealedModel, WrongAnswer,
+    Standing, Status, Trial, UnsealedModel, WrongAnswer,
 };
 
 /// The gate. It holds the unsealed model, because closing must forget it.
@@ -30,6 +30,8 @@ pub struct Gate<M: UnsealedModel> {
 
 /// An unsealed model and what is known of it.
 struct Held<M> {
+    // Dropped before the model, as the opening is.
+    holding: Opening,
     model: M,
     baseline: Measurement,
     measured_at: Duration,
@@ -106,6 +108,7 @@ impl<M: UnsealedModel> Gate<M> {
             self.close(self.now, GateReason::ModelReplaced, &mut changes);
         }
         self.held = Some(Held {
+            holding: Opening::of_model(model.package()),
             model,
             baseline,
             measured_at: self.now,
@@ -227,6 +230,11 @@ impl<M: UnsealedModel> Gate<M> {
     pub fn open(&self, now: Duration) -> Option<Open> {
         let open = self.opening.as_ref()?.leave();
         open.is_live_at(now).then_some(open)
+    }
+
+    /// Leave to ask the model its known clips, while there is a model.
+    pub fn trial(&self) -> Option<Trial> {
+        self.held.as_ref().map(|held| held.holding.trial())
     }
 
     /// The unsealed model, for preparing it and for asking it its known clips.

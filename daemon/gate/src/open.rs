@@ -64,6 +64,24 @@ impl fmt::Debug for Open {
     }
 }
 
+/// Leave to ask the unsealed model its known clips, which comes before any [`Open`]: their
+/// answers are what opens the gate. It serves no request, and it is dead as soon as the model is
+/// forgotten.
+pub struct Trial(Open);
+
+impl Trial {
+    /// Whether the model is still held.
+    pub fn is_live(&self) -> bool {
+        self.0.is_live()
+    }
+}
+
+impl fmt::Debug for Trial {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Trial(live: {})", self.is_live())
+    }
+}
+
 /// The gate's end of an opening. Dropping it, be it with the gate, ends the opening.
 pub(crate) struct Opening(Open);
 
@@ -82,8 +100,17 @@ impl Opening {
         self.0.until.store(until);
     }
 
+    /// The time during which a model is held: nobody knows its end.
+    pub(crate) fn of_model(package: [u8; 32]) -> Opening {
+        Opening::new(0, package, Duration::MAX)
+    }
+
     pub(crate) fn leave(&self) -> Open {
         self.0.clone()
+    }
+
+    pub(crate) fn trial(&self) -> Trial {
+        Trial(self.0.clone())
     }
 }
 

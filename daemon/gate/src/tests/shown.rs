@@ -84,6 +84,20 @@ fn the_driver_is_told_when_to_come_back() {
 }
 
 #[test]
+fn a_trial_lasts_as_long_as_the_model_is_held() {
+    let (mut gate, shelf) = (gate(FLEET), Shelf::default());
+    assert!(gate.trial().is_none());
+    let _ = Unseal.give(&mut gate, &shelf, at(1));
+    let first = gate.trial().expect("a model is held");
+    assert!(first.is_live() && gate.open(at(1)).is_none());
+    let _ = Unseal.give(&mut gate, &shelf, at(2));
+    let second = gate.trial().expect("a model is held");
+    assert!(!first.is_live() && second.is_live());
+    let _ = Fail.give(&mut gate, &shelf, at(3));
+    assert!(!second.is_live() && gate.trial().is_none());
+}
+
+#[test]
 fn answers_are_due_at_once_and_then_on_schedule() {
     let (mut gate, shelf) = (gate(Mode::Local), Shelf::default());
     assert!(!gate.answers_due(at(1)));
