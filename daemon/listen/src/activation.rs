@@ -158,3 +158,90 @@ pub enum InheritedError {
     #[error("what it is cannot be found out: {0}")]
     System(#[from] io::Error),
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::net::TcpStream;
+    use std::os::linux::net::SocketAddrExt as _;
+    use std::os::unix::net::SocketAddr;
+
+    use super::*;
+
+    fn check(name: &str, socket: BoundSocket, expected: Result<&str, &str>) {
+        let found = adopt(name, socket).map(|bound| bound.place.to_string());
+        let found = found.map_err(|error| error.to_string());
+        assert_eq!(found.as_deref().map_err(String::as_str), expected, "{name}");
+    }
+
+    fn tcp_at(address: &str) -> (BoundSocket, u16) {
+        let socket = TcpListener::bind(address).unwrap();
+        let port = socket.local_addr().unwrap().port();
+        (BoundSocket::Tcp(socket), port)
+    }
+
+    #[test]
+    fn a_socket_is_what_its_name_says_or_else_what_it_is() {
+        for (name, scheme) in [
+            ("tls", "https"),
+            ("clear", "http"),
+            ("earnest.socket", "https"),
+            ("", "https"),
+        ] {
+            let (socket, port) = tcp_at("127.0.0.1:0");
+            check(name, socket, Ok(&format!("{scheme}://127.0.0.1:{port}")));
+        }
+        let (socket, port) = tcp_at("[::1]:0");
+        check("tls", socket, Ok(&format!("https://[::1]:{port}")));
+        let (socket, port) = tcp_at("[::ffff:127.0.0.1]:0");
+        check("tls", socket, Ok(&format!("https://127.0.0.1:{port}")));
+        let (socket, _) = tcp_at("127.0.0.1:0");
+        let expected = "its name says another kind of socket than it is";
+        check("unix", socket, Err(expected));
+    }
+
+    #[test]
+    fn a_socket_that_others_reach_is_refused_with_its_reason() {
+        for (address, shown) in [("0.0.0.0:0", "0.0.0.0"), ("[::]:0", "::")] {
+            let expected = format!("{shown} is not loopback: sound and text stay on this device");
+            for name in ["tls", "clear", ""] {
+                let (socket, _) = tcp_at(address);
+                check(name, socket, Err(&expected));
+            }
+        }
+    }
+
+    #[test]
+    fn a_socket_that_does_not_listen_is_refused() {
+        let (_listener, port) = tcp_at("127.0.0.1:0");
+        let connection = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let socket = TcpListener::from(std::os::fd::OwnedFd::from(connection));
+        let expected = "it does not listen; set Accept=no";
+        check("tls", BoundSocket::Tcp(socket), Err(expected));
+    }
+
+    #[test]
+    fn a_unix_socket_has_a_path_and_a_mode() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let socket = UnixListener::bind(&path).unwrap();
+        let again = || BoundSocket::Unix(socket.try_clone().unwrap());
+        let set = |mode| fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        set(0o660);
+        for name in ["unix", "earnest.socket", ""] {
+            check(name, again(), Ok(&format!("unix:{}", path.display())));
+        }
+        for name in ["tls", "clear"] {
+            let expected = "its name says another kind of socket than it is";
+            check(name, again(), Err(expected));
+        }
+        set(0o666);
+        let expected = "everybody may connect to it, as its mode is 666; set SocketMode=0660";
+        check("unix", again(), Err(expected));
+        let name = format!("earnest-test-{}", std::process::id());
+        let nameless = SocketAddr::from_abstract_name(name).unwrap();
+        let nameless = UnixListener::bind_addr(&nameless).unwrap();
+        let expected = "it is a Unix socket without a path, to which everybody may connect";
+        check("unix", BoundSocket::Unix(nameless), Err(expected));
+    }
+}

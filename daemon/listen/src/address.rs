@@ -191,10 +191,7 @@ mod tests {
             (0..128_u32).prop_map(|bit| Ipv6Addr::from(1 | 1_u128 << bit)),
             mapped,
         ];
-        let ip = prop_oneof![
-            v4.prop_map(|v4| IpAddr::from(v4)),
-            v6.prop_map(IpAddr::from)
-        ];
+        let ip = prop_oneof![v4.prop_map(IpAddr::from), v6.prop_map(IpAddr::from)];
         (ip, any::<u16>()).prop_map(SocketAddr::from)
     }
 
@@ -206,7 +203,7 @@ mod tests {
                 IpAddr::V4(v4) => u32::from(v4) >> 24 == 127,
                 IpAddr::V6(v6) => match u128::from(v6) {
                     1 => true,
-                    mapped => mapped >> 24 == 0xffff_7f,
+                    mapped => mapped >> 24 == 0x00ff_ff7f,
                 },
             };
             let taken = LoopbackAddress::try_from(address);

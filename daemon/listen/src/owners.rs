@@ -111,3 +111,148 @@ fn digits(text: &str, count: usize) -> Option<&str> {
     let right = text.len() == count && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     right.then_some(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HEADING: &str = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when \
+                           retrnsmt   uid  timeout inode\n";
+
+    /// An address as the kernel prints it.
+    fn printed(ip: IpAddr) -> String {
+        let word = |bytes: &[u8]| {
+            let bytes = bytes.try_into().unwrap();
+            format!("{:08X}", u32::from_ne_bytes(bytes))
+        };
+        match ip {
+            IpAddr::V4(v4) => word(&v4.octets()),
+            IpAddr::V6(v6) => v6.octets().chunks(4).map(word).collect(),
+        }
+    }
+
+    fn line(own: SocketAddr, other: SocketAddr, uid: u32, inode: u64) -> String {
+        let end = |end: SocketAddr| format!("{}:{:04X}", printed(end.ip()), end.port());
+        format!(
+            "   7: {} {} 01 00000000:00000000 00:00000000 00000000 {uid:5}        0 {inode} 1 \
+             ffff8f0a3c3f8000 20 4 30 10 -1\n",
+            end(own),
+            end(other)
+        )
+    }
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    fn check(table: &str, own: &str, other: &str, expected: Option<u32>) {
+        let found = find_owner(table.as_bytes(), address(own), address(other));
+        assert_eq!(found.unwrap(), expected, "{table}");
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn a_line_of_the_kernel_is_understood() {
+        let table = "   1: 0100007F:A1B2 0100007F:2119 01 00000000:00000000 00:00000000 00000000  \
+                     1000        0 31337 1 0000000000000000 20 4 30 10 -1\n";
+        let table = [HEADING, table].concat();
+        check(&table, "127.0.0.1:41394", "127.0.0.1:8473", Some(1000));
+        check(&table, "127.0.0.1:8473", "127.0.0.1:41394", None);
+        let six = "   0: 00000000000000000000000001000000:0050 \
+                   00000000000000000000000001000000:0051 01 0:0 0:0 0 7 0 9 1\n";
+        check(six, "[::1]:80", "[::1]:81", Some(7));
+    }
+
+    #[test]
+    fn an_owner_is_of_the_peers_end_and_not_of_ours() {
+        let (peer, ours) = ("127.0.0.1:50000", "127.0.0.1:8473");
+        let own = line(address(ours), address(peer), 33, 1);
+        let theirs = line(address(peer), address(ours), 1000, 2);
+        check(&[HEADING, &own, &theirs].concat(), peer, ours, Some(1000));
+        check(&[HEADING, &own].concat(), peer, ours, None);
+    }
+
+    #[test]
+    fn a_socket_that_nobody_holds_any_more_is_nobodys_and_not_roots() {
+        let (peer, ours) = ("127.0.0.1:50000", "127.0.0.1:8473");
+        let gone = line(address(peer), address(ours), 0, 0);
+        check(&gone, peer, ours, None);
+        let held = line(address(peer), address(ours), 1000, 5);
+        check(&[gone, held].concat(), peer, ours, Some(1000));
+    }
+
+    #[test]
+    fn a_peer_with_a_socket_of_ipv6_is_found_by_its_address_of_ipv4() {
+        let mapped = |text: &str| address(&format!("[::ffff:127.0.0.1]:{text}"));
+        let table = line(mapped("50000"), mapped("8473"), 1000, 5);
+        check(&table, "127.0.0.1:50000", "127.0.0.1:8473", Some(1000));
+        let table = line(address("127.0.0.1:50000"), address("127.0.0.1:8473"), 9, 5);
+        let (own, other) = (mapped("50000"), mapped("8473"));
+        assert_eq!(find_owner(table.as_bytes(), own, other).unwrap(), Some(9));
+    }
+
+    #[test]
+    fn odd_lines_are_passed_over() {
+        let (peer, ours) = ("127.0.0.1:50000", "127.0.0.1:8473");
+        let right = line(address(peer), address(ours), 1000, 5);
+        let odd = [
+            "\n",
+            "7:\n",
+            "7: 0100007F 0100007F\n",
+            "7: +100007F:C350 0100007F:2119 01 0:0 0:0 0 1 0 1\n",
+            "7: 0100007F:C350 0100007F:2119 01 0:0 0:0 0 -1 0 1\n",
+            "7: 0100007F:C350 0100007F:2119 01 0:0 0:0 0 99999999999 0 1\n",
+            "7: 0100007F:C350 0100007F:2119 01 0:0 0:0 0 1 0\n",
+            "7: 0100007F0100007F:C350 0100007F:2119 01 0:0 0:0 0 1 0 1\n",
+            "\u{e9}\u{e9}: \u{e9} \n",
+        ];
+        for odd in odd {
+            check(odd, peer, ours, None);
+            check(&[odd, &right].concat(), peer, ours, Some(1000));
+        }
+    }
+
+    #[test]
+    fn a_table_without_an_end_is_read_up_to_its_bound() {
+        let (own, other) = (address("127.0.0.1:1"), address("127.0.0.1:2"));
+        let endless = io::BufReader::new(io::repeat(b'x'));
+        assert_eq!(find_owner(endless, own, other).unwrap(), None);
+    }
+
+    fn ends() -> impl Strategy<Value = SocketAddr> {
+        let v4 = any::<[u8; 4]>().prop_map(IpAddr::from);
+        let v6 = any::<[u8; 16]>().prop_map(IpAddr::from);
+        (prop_oneof![v4, v6], any::<u16>()).prop_map(SocketAddr::from)
+    }
+
+    proptest! {
+        #[test]
+        fn every_owner_is_found_among_others(
+            sockets in proptest::collection::vec((ends(), ends(), any::<u32>(), 1..u64::MAX), 1..20),
+            wanted in any::<proptest::sample::Index>(),
+        ) {
+            let table: String = sockets
+                .iter()
+                .map(|(own, other, uid, inode)| line(*own, *other, *uid, *inode))
+                .collect();
+            let (own, other, _, _) = *wanted.get(&sockets);
+            // Of two with the same ends, which no kernel has, the first is meant.
+            let first = sockets.iter().find(|socket| (socket.0, socket.1) == (own, other));
+            let found = find_owner(table.as_bytes(), own, other).unwrap();
+            prop_assert_eq!(found, first.map(|socket| socket.2));
+        }
+
+        #[test]
+        fn no_table_is_too_odd(
+            table in proptest::collection::vec(any::<u8>(), 0..500),
+            text in "([0-9]: )?([0-9A-F]{8}:[0-9A-F]{4} ){0,3}[ -~\n]{0,80}",
+            own in ends(),
+            other in ends(),
+        ) {
+            let _ = find_owner(&table[..], own, other).unwrap();
+            let _ = find_owner(text.as_bytes(), own, other).unwrap();
+        }
+    }
+}

@@ -73,7 +73,8 @@ const FOREIGN: &[Foreign] = &[
     Foreign("axum", &["earnest-endpoint"]),
     Foreign("landlock", &["earnest-sandbox"]),
     Foreign("seccompiler", &["earnest-sandbox"]),
-    Foreign("rcgen", &["earnest-attester"]),
+    // The tests of the listeners have an authority of their own.
+    Foreign("rcgen", &["earnest-attester", "earnest-listen"]),
     // The verifier takes its web PKI alone, for chains of certificates; so do the attester's
     // tests, as a client would.
     Foreign(

@@ -1,0 +1,6 @@
+//! Real sockets on loopback, from both ends.
+
+mod activation;
+mod places;
+mod support;
+mod tls;
