@@ -1,3 +1,58 @@
-//! The daemon.
+//! `earnestd`, the daemon. Started as `earnestd worker`, it is one of its own workers.
 
-fn main() {}
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Error;
+use clap::Parser as _;
+use earnest_printable::describe;
+use earnestd::arguments::Arguments;
+use earnestd::configuration::{Accounts, Configuration};
+use earnestd::device::DeviceGround;
+use earnestd::exit::Exit;
+use earnestd::plan::Plan;
+use earnestd::{engine, log, process, run};
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().as_deref() == Some(engine::WORKER.as_ref()) {
+        // Before anything is read: a worker locks itself in first.
+        return engine::worker(arguments.collect::<Vec<OsString>>());
+    }
+    earnest_tpm::quiet_library();
+    match daemon(&Arguments::parse()) {
+        Ok(()) => Exit::Success.into(),
+        Err((exit, error)) => {
+            eprintln!("earnestd: {}", describe(error.as_ref()));
+            exit.into()
+        }
+    }
+}
+
+/// Configures, guards itself, builds, runs, and drains.
+fn daemon(arguments: &Arguments) -> Result<(), (Exit, Error)> {
+    let accounts = Accounts::of_this_machine();
+    let configuration = Configuration::load(&arguments.config, &accounts)
+        .map_err(|error| (Exit::Configuration, error.into()))?;
+    if arguments.check {
+        print!("{}", Plan(&configuration));
+        return Ok(());
+    }
+    log::start(&configuration.log);
+    process::settle(&configuration.run).map_err(|error| (Exit::Privileges, error.into()))?;
+    let listeners = run::listeners(&configuration).map_err(|error| (Exit::Listen, error))?;
+    let ground = DeviceGround::new(&configuration).map_err(|error| (Exit::Device, error.into()))?;
+    let ports = ground
+        .ports()
+        .map_err(|error| (Exit::Device, error.into()))?;
+    process::confine(&ports).map_err(|error| (Exit::Privileges, error.into()))?;
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| (Exit::System, error.into()))?;
+    let ran = runtime.block_on(run::run(configuration, ground, listeners));
+    // A TPM that gives no answer keeps its thread, and nobody waits for it.
+    runtime.shutdown_background();
+    ran.map_err(|error| (Exit::System, error))
+}

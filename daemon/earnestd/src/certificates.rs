@@ -1,0 +1,104 @@
+//! The certificate that TLS listeners show: signed by the device's authority, short-lived, and
+//! replaced long before its end, whether the gate is open or not.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use earnest_attester::authority::Leaf;
+use earnest_files::Readers;
+use earnest_listen::TlsIdentity;
+use earnest_printable::describe;
+use earnest_telemetry::{Event, Telemetry};
+use tokio::time::sleep;
+
+use crate::device::DeviceGround;
+use crate::ground::{GroundError, Keeper};
+
+/// The authority's certificate, beside the Unix socket, for clients to trust.
+pub const AUTHORITY_FILE: &str = "authority.pem";
+
+/// How long signing may take: slow TPMs take a second.
+const SIGNING: Duration = Duration::from_secs(30);
+
+/// How often it is looked at whether a leaf is due: clocks are set, and machines sleep.
+const LOOK: Duration = Duration::from_secs(20);
+
+/// The pause after a TPM that signed nothing.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// Keeps the certificate of TLS listeners alive.
+pub struct Certificates {
+    keeper: Keeper<DeviceGround>,
+    identity: Arc<TlsIdentity>,
+    telemetry: Telemetry,
+    /// Where the authority's certificate is written, if anywhere.
+    authority: Option<PathBuf>,
+    leaf: Option<Leaf>,
+    /// The latest trouble, so that it is said once.
+    trouble: Option<String>,
+}
+
+impl Certificates {
+    /// Certificates for this identity. The authority's own is written into `folder`.
+    pub fn new(
+        keeper: Keeper<DeviceGround>,
+        identity: Arc<TlsIdentity>,
+        telemetry: Telemetry,
+        folder: Option<&Path>,
+    ) -> Certificates {
+        Certificates {
+            keeper,
+            identity,
+            telemetry,
+            authority: folder.map(|folder| folder.join(AUTHORITY_FILE)),
+            leaf: None,
+            trouble: None,
+        }
+    }
+
+    /// Shows a new leaf, if one is due, and says when to look again. A failure is said, and
+    /// leaves what is shown.
+    pub async fn renew(&mut self) -> Duration {
+        let now = SystemTime::now();
+        if self.leaf.as_ref().is_some_and(|leaf| !leaf.is_due(now)) {
+            return LOOK;
+        }
+        match self.replace().await {
+            Ok(()) => {
+                self.trouble = None;
+                LOOK
+            }
+            Err(error) => {
+                if self.trouble.as_ref() != Some(&error) {
+                    tracing::warn!("there is no new certificate for TLS: {error}");
+                    self.trouble = Some(error);
+                }
+                AGAIN
+            }
+        }
+    }
+
+    /// Renews for as long as somebody waits for it.
+    pub async fn run(mut self) {
+        loop {
+            let pause = self.renew().await;
+            sleep(pause).await;
+        }
+    }
+
+    async fn replace(&mut self) -> Result<(), String> {
+        let told = |error: &dyn std::error::Error| describe(error);
+        let issued = self.keeper.ask(SIGNING, DeviceGround::leaf).await;
+        let (leaf, authority) = issued.map_err(|error: GroundError| told(&error))?;
+        let replaced = self.identity.replace(leaf.chain(), leaf.key());
+        replaced.map_err(|error| told(&error))?;
+        if let Some(path) = &self.authority {
+            let written = earnest_files::write(path, authority.as_bytes(), Readers::Others);
+            written.map_err(|error| told(&error))?;
+        }
+        self.leaf = Some(leaf);
+        self.telemetry.record(Event::CertificateRenewed);
+        Ok(())
+    }
+}

@@ -1,0 +1,189 @@
+//! The file as it is written: its keys, and what each is where it is left out.
+
+use serde::Deserialize;
+
+/// The whole file. Every key has a default but those that stand for files of the fleet.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) device: Device,
+    pub(super) model: Model,
+    pub(super) gate: Gate,
+    pub(super) listen: Listen,
+    pub(super) allow: Allow,
+    pub(super) workers: Workers,
+    pub(super) limits: Limits,
+    pub(super) run: Run,
+    pub(super) log: Log,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Device {
+    pub(super) folder: String,
+}
+
+impl Default for Device {
+    fn default() -> Device {
+        Device {
+            folder: "/var/lib/earnest/device".to_owned(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Model {
+    pub(super) size: String,
+    /// By default the file of the size's card in [`super::MODELS_FOLDER`].
+    pub(super) speech: Option<String>,
+    pub(super) voice: String,
+    pub(super) release_key: String,
+}
+
+impl Default for Model {
+    fn default() -> Model {
+        Model {
+            size: "tiny".to_owned(),
+            speech: None,
+            voice: "/var/lib/earnest/models/silero-vad-6.2.earnest".to_owned(),
+            release_key: "/etc/earnest/release.pem".to_owned(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Gate {
+    pub(super) mode: String,
+    pub(super) result_key: Option<String>,
+    pub(super) grace_seconds: Option<u64>,
+    pub(super) check_milliseconds: u64,
+    pub(super) self_test_seconds: u64,
+}
+
+impl Default for Gate {
+    fn default() -> Gate {
+        Gate {
+            mode: "local".to_owned(),
+            result_key: None,
+            grace_seconds: None,
+            check_milliseconds: 500,
+            self_test_seconds: 3600,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Listen {
+    pub(super) tls: Vec<String>,
+    pub(super) unix: String,
+    pub(super) group: Option<String>,
+    pub(super) clear_text: Vec<String>,
+    pub(super) connections: u64,
+    pub(super) leaf_hours: u64,
+}
+
+impl Default for Listen {
+    fn default() -> Listen {
+        Listen {
+            tls: vec!["127.0.0.1:8473".to_owned(), "[::1]:8473".to_owned()],
+            unix: "/run/earnest/earnest.sock".to_owned(),
+            group: None,
+            clear_text: Vec::new(),
+            connections: 64,
+            leaf_hours: 24,
+        }
+    }
+}
+
+/// Who may do what: user ids, or names of users.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Allow {
+    pub(super) apps: Vec<User>,
+    pub(super) operators: Vec<User>,
+}
+
+/// A user, by id or by name.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged, expecting = "a user is a name in quotes or a user id")]
+pub(super) enum User {
+    Id(u32),
+    Name(String),
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Workers {
+    pub(super) warm: u64,
+    pub(super) most: u64,
+    pub(super) idle_seconds: u64,
+    pub(super) threads: u64,
+    pub(super) memory_megabytes: u64,
+}
+
+impl Default for Workers {
+    fn default() -> Workers {
+        Workers {
+            warm: 1,
+            most: 4,
+            idle_seconds: 60,
+            threads: 2,
+            memory_megabytes: 1024,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Limits {
+    pub(super) upload_megabytes: u64,
+    pub(super) request_seconds: u64,
+    pub(super) quiet_seconds: u64,
+    pub(super) drain_seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            upload_megabytes: 25,
+            request_seconds: 1200,
+            quiet_seconds: 30,
+            drain_seconds: 10,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Run {
+    pub(super) user: String,
+    pub(super) exposed_memory: String,
+}
+
+impl Default for Run {
+    fn default() -> Run {
+        Run {
+            user: "earnest".to_owned(),
+            exposed_memory: "refuse".to_owned(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Log {
+    pub(super) format: String,
+    pub(super) level: String,
+}
+
+impl Default for Log {
+    fn default() -> Log {
+        Log {
+            format: "plain".to_owned(),
+            level: "info".to_owned(),
+        }
+    }
+}

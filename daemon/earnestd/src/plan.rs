@@ -1,0 +1,174 @@
+//! What the daemon would do, in plain words, for `earnestd --check`.
+
+use std::fmt::{self, Display};
+use std::time::Duration;
+
+use crate::configuration::{Configuration, Exposed, Mode};
+
+/// A configuration, told to a person.
+pub struct Plan<'a>(pub &'a Configuration);
+
+impl Display for Plan<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in lines(self.0) {
+            writeln!(formatter, "{line}")?;
+        }
+        Ok(())
+    }
+}
+
+fn lines(told: &Configuration) -> Vec<String> {
+    let Configuration {
+        model,
+        gate,
+        listen,
+        allow,
+        workers,
+        limits,
+        ..
+    } = told;
+    let mut lines = vec![
+        format!("device: {}", told.device.display()),
+        format!(
+            "model: {} from {}, voice from {}, both signed by {}",
+            model.size.card(),
+            model.speech.display(),
+            model.voice.display(),
+            model.release_key.display()
+        ),
+        match &gate.mode {
+            Mode::Local => {
+                "gate: opens when this device's TPM unseals the model; no fleet is asked".to_owned()
+            }
+            Mode::Fleet { result_key, grace } => format!(
+                "gate: opens when this device's TPM unseals the model and a result checked with {} \
+                 holds, and for {} after it",
+                result_key.display(),
+                time(*grace)
+            ),
+        },
+        format!(
+            "gate: the boot PCRs are read every {}, the model is tested every {}",
+            time(gate.check),
+            time(gate.self_test)
+        ),
+        format!(
+            "listens: TLS on {}, certificates for {}",
+            list(&listen.tls),
+            time(listen.leaf)
+        ),
+        match &listen.unix {
+            Some(path) => format!("listens: Unix socket {path}"),
+            None => {
+                "listens: no Unix socket, so nobody gets tokens and no operator is heard".into()
+            }
+        },
+    ];
+    if !listen.clear_text.is_empty() {
+        let places = list(&listen.clear_text);
+        lines.push(format!("listens: CLEAR TEXT on {places}"));
+    }
+    lines.extend([
+        format!("serves: programs of {}", users(&allow.apps)),
+        format!("tells its state to: {}", users(&allow.operators)),
+        format!(
+            "workers: {} at most, {} ready ahead, {} threads and {} MiB each, ended after {} idle",
+            workers.most,
+            workers.warm,
+            workers.threads,
+            workers.memory >> 20,
+            time(workers.idle)
+        ),
+        format!(
+            "limits: {} MiB an upload, {} a request, {} of silence, {} connections a listener, \
+             {} to end",
+            limits.upload >> 20,
+            time(limits.request),
+            time(limits.quiet),
+            listen.connections,
+            time(limits.drain)
+        ),
+        format!(
+            "runs: as {} when root starts it; {} where memory cannot be guarded",
+            told.run.user,
+            match told.run.exposed_memory {
+                Exposed::Refuse => "not at all",
+                Exposed::Warn => "with a warning",
+            }
+        ),
+        format!(
+            "measures each start with this configuration's SHA-256: {}",
+            told.digest
+        ),
+    ]);
+    lines
+}
+
+fn list<T: Display>(things: &[T]) -> String {
+    match things {
+        [] => "nothing".to_owned(),
+        things => {
+            let named: Vec<String> = things.iter().map(T::to_string).collect();
+            named.join(" and ")
+        }
+    }
+}
+
+fn users(ids: &[u32]) -> String {
+    match ids {
+        [] => "nobody".to_owned(),
+        ids => format!("uid {}", list(ids)),
+    }
+}
+
+fn time(time: Duration) -> String {
+    match (time.as_secs(), time.subsec_millis()) {
+        (seconds, 0) if seconds > 0 && seconds.is_multiple_of(3600) => {
+            format!("{} h", seconds / 3600)
+        }
+        (seconds, 0) => format!("{seconds} s"),
+        (_, _) => format!("{} ms", time.as_millis()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::configuration::Accounts;
+
+    fn told(text: &str) -> String {
+        let configuration = Configuration::parse(text, &Accounts::of_this_machine());
+        Plan(&configuration.unwrap()).to_string()
+    }
+
+    #[test]
+    fn the_defaults_are_told_in_plain_words() {
+        let said = told("");
+        for line in [
+            "TLS on 127.0.0.1:8473 and [::1]:8473, certificates for 24 h",
+            "every 500 ms",
+            "programs of nobody",
+            "no fleet is asked",
+            "Unix socket /run/earnest/earnest.sock",
+        ] {
+            assert!(said.contains(line), "no {line} in:\n{said}");
+        }
+        assert!(!said.contains("CLEAR TEXT"));
+    }
+
+    #[test]
+    fn what_is_not_as_usual_stands_out() {
+        let said = told(
+            "[gate]\nmode = \"fleet\"\nresult_key = \"/k\"\ngrace_seconds = 90\n[listen]\nunix = \"\"\n\
+             clear_text = [\"127.0.0.1:80\"]\n[allow]\napps = [7, 8]",
+        );
+        for line in [
+            "CLEAR TEXT on 127.0.0.1:80",
+            "holds, and for 90 s after it",
+            "no Unix socket",
+            "programs of uid 7 and 8",
+        ] {
+            assert!(said.contains(line), "no {line} in:\n{said}");
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! The daemon at work: everything is built, served until somebody says stop, and taken down.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use earnest_endpoint::{Limits, Parts, ServedModel, serve};
+use earnest_gate::{Mode, Schedule};
+use earnest_listen::{Listeners, Plan, TlsIdentity, UnixPlan};
+use earnest_policy::{AllowList, Policy};
+use earnest_telemetry::{Clock, Event, Telemetry};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::certificates::Certificates;
+use crate::configuration::{self, Configuration, LimitSettings, Size};
+use crate::crew::Workers;
+use crate::device::DeviceGround;
+use crate::gatehouse::{Front, Gatehouse};
+use crate::ground::Keeper;
+use crate::guardian::{Guardian, GuardianSettings};
+use crate::notify;
+
+/// How long the service manager is told nothing while the first attempt to open the gate takes:
+/// beyond it the daemon is there, if closed, which is what there is to know.
+const FIRST_ATTEMPT: Duration = Duration::from_secs(20);
+
+/// How long closing the gate may take at the end: workers are killed, not asked.
+const CLOSING: Duration = Duration::from_secs(10);
+
+/// Who made the speech models.
+const MAKER: &str = "useful-sensors";
+
+/// Where the daemon listens: sockets of the service manager, or its own.
+///
+/// # Errors
+///
+/// When a socket is none to listen on, or cannot be bound.
+pub fn listeners(configuration: &Configuration) -> Result<Listeners> {
+    if let Some(inherited) = Listeners::inherited()? {
+        for place in inherited.places() {
+            tracing::info!(%place, "the service manager listens here, whatever `listen` says");
+        }
+        return Ok(inherited);
+    }
+    let settings = &configuration.listen;
+    let unix = settings.unix.clone().map(|path| UnixPlan {
+        path,
+        group: settings.group.map(|group| group.as_raw()),
+    });
+    Ok(Listeners::bind(&Plan {
+        tls: settings.tls.clone(),
+        clear: settings.clear_text.clone(),
+        unix,
+    })?)
+}
+
+/// Serves until told to stop.
+///
+/// # Errors
+///
+/// When a listener fails, or the system refuses what everything rests on.
+pub async fn run(
+    configuration: Configuration,
+    ground: DeviceGround,
+    listeners: Listeners,
+) -> Result<()> {
+    let told_to_end = endings()?;
+    let house = House::build(&configuration, ground)?;
+    let identity = TlsIdentity::without_leaf()?;
+    let most = NonZeroUsize::new(configuration.listen.connections);
+    let most = most.context("`listen.connections` is checked to be more than none")?;
+    let listeners = listeners.open(&identity, most)?;
+    for listener in &listeners {
+        tracing::info!(place = %listener.place(), "listening");
+    }
+
+    let folder = configuration.listen.unix.as_ref();
+    let mut certificates = Certificates::new(
+        house.keeper.clone(),
+        identity,
+        house.telemetry.clone(),
+        folder.and_then(|path| path.path().parent()),
+    );
+    // The first one before anybody is told that the daemon is ready.
+    certificates.renew().await;
+    let renewing = tokio::spawn(certificates.run());
+
+    let (stop, stopping) = watch::channel(false);
+    let guardian = house.guardian(&configuration);
+    let mut attempted = guardian.attempted();
+    let guarding = tokio::spawn(guardian.run(stopping));
+    let ready = tokio::spawn({
+        let (gatehouse, telemetry) = (Arc::clone(&house.gatehouse), house.telemetry.clone());
+        async move {
+            let _ = timeout(FIRST_ATTEMPT, attempted.wait_for(|attempted| *attempted)).await;
+            telemetry.record(Event::Started);
+            notify::ready(&gatehouse.status().to_string());
+        }
+    });
+
+    let telemetry = house.telemetry.clone();
+    let served = serve(house.parts(&configuration), listeners, async move {
+        told_to_end.await;
+        telemetry.record(Event::Stopping);
+        notify::stopping();
+    })
+    .await;
+
+    // Nobody is served any more: now the gate closes, and everything is forgotten.
+    ready.abort();
+    renewing.abort();
+    stop.send_replace(true);
+    closed(guarding).await;
+    let drained = served?;
+    tracing::info!(cut = drained.cut, "ended");
+    Ok(())
+}
+
+/// Everything that lives as long as the daemon.
+struct House {
+    telemetry: Telemetry,
+    policy: Arc<Policy>,
+    gatehouse: Arc<Gatehouse>,
+    workers: Arc<Workers>,
+    keeper: Keeper<DeviceGround>,
+}
+
+impl House {
+    fn build(configuration: &Configuration, ground: DeviceGround) -> Result<House> {
+        let clock = Clock::boot_time();
+        let telemetry = Telemetry::new(clock.clone());
+        let schedule = Schedule {
+            answers_every: configuration.gate.self_test,
+            ..Schedule::default()
+        };
+        let mode = match &configuration.gate.mode {
+            configuration::Mode::Local => Mode::Local,
+            configuration::Mode::Fleet { grace, .. } => Mode::Fleet { grace: *grace },
+        };
+        // A worker is this very program, also when another has taken its name meanwhile.
+        let program = Path::new("/proc/self/exe").to_owned();
+        Ok(House {
+            policy: Arc::new(Policy::new(AllowList {
+                apps: configuration.allow.apps.clone(),
+                operators: configuration.allow.operators.clone(),
+            })),
+            gatehouse: Arc::new(Gatehouse::new(mode, schedule, clock)),
+            workers: Arc::new(Workers::new(
+                configuration.workers.clone(),
+                configuration.limits.quiet,
+                program,
+                telemetry.clone(),
+            )),
+            keeper: Keeper::new(ground),
+            telemetry,
+        })
+    }
+
+    fn guardian(&self, configuration: &Configuration) -> Guardian<DeviceGround, Workers> {
+        let settings = GuardianSettings {
+            check: configuration.gate.check,
+            fleet: configuration.gate.mode != configuration::Mode::Local,
+        };
+        Guardian::new(
+            settings,
+            self.keeper.clone(),
+            Arc::clone(&self.workers),
+            Arc::clone(&self.gatehouse),
+            Arc::clone(&self.policy),
+            self.telemetry.clone(),
+        )
+    }
+
+    fn parts(&self, configuration: &Configuration) -> Parts {
+        Parts {
+            policy: Arc::clone(&self.policy),
+            telemetry: self.telemetry.clone(),
+            house: Arc::new(Front {
+                gatehouse: Arc::clone(&self.gatehouse),
+                workers: Arc::clone(&self.workers),
+            }),
+            model: served(configuration.model.size),
+            limits: limits(&configuration.limits, configuration.workers.most),
+            origins: Vec::new(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}
+
+fn served(size: Size) -> ServedModel {
+    ServedModel {
+        id: size.id().to_owned(),
+        owner: MAKER.to_owned(),
+        // Both were published on 2024-10-21.
+        created: 1_729_468_800,
+    }
+}
+
+/// The bounds that are configured, and room for as many uploads as there are workers.
+fn limits(told: &LimitSettings, workers: usize) -> Limits {
+    Limits {
+        file_bytes: told.upload,
+        held_bytes: told.upload.saturating_mul(workers as u64),
+        body_idle: told.quiet,
+        request_time: told.request,
+        drain_time: told.drain,
+        ..Limits::default()
+    }
+}
+
+/// Ready once the daemon is told to end. A hang-up changes nothing: the configuration is read
+/// once, because it was measured once.
+fn endings() -> Result<impl Future<Output = ()> + Send + 'static> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = interrupt.recv() => return,
+                _ = hang_up.recv() => tracing::info!(
+                    "SIGHUP changes nothing: the configuration is measured and read at the start \
+                     alone"
+                ),
+            }
+        }
+    })
+}
+
+async fn closed(guarding: JoinHandle<()>) {
+    match timeout(CLOSING, guarding).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "the guardian broke off"),
+        // The workers die with this process in any case.
+        Err(_) => tracing::warn!("the workers did not end within {CLOSING:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::configuration::Accounts;
+
+    #[test]
+    fn the_default_limits_are_the_endpoints_own() {
+        let configuration = Configuration::parse("", &Accounts::of_this_machine()).unwrap();
+        let found = limits(&configuration.limits, configuration.workers.most);
+        assert_eq!(found, Limits::default());
+    }
+}
