@@ -41,7 +41,7 @@ pub fn worker(arguments: Vec<OsString>) -> ExitCode {
         Err(error) => {
             // A daemon never gets here; a curious person reads it.
             eprintln!("earnestd: {error}");
-            ExitCode::from(crate::exit::USAGE)
+            ExitCode::from(crate::exit::Exit::Configuration)
         }
     }
 }

@@ -39,6 +39,17 @@ pub enum OptionsError {
 }
 
 impl Options {
+    /// The arguments that say so.
+    pub fn arguments(&self) -> [String; 4] {
+        let (memory, threads) = (self.memory.to_string(), self.threads.to_string());
+        [
+            "--memory".to_owned(),
+            memory,
+            "--threads".to_owned(),
+            threads,
+        ]
+    }
+
     /// Reads `--memory BYTES --threads N`, in this order.
     ///
     /// # Errors
@@ -138,6 +149,7 @@ mod tests {
             threads: 2,
         };
         assert_eq!(parse("--memory 1073741824 --threads 2"), Ok(expected));
+        assert_eq!(Options::parse(&expected.arguments()), Ok(expected));
         for line in [
             "",
             "--memory 1",
