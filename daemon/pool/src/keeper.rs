@@ -179,16 +179,20 @@ async fn attend(
         owned |= work.owner != Owner::Trial;
         let owner = work.owner.clone();
         let course = Course::new(worker, *work, options.limits);
-        match course.run(closing).await {
-            After::Next => {
-                if !inner.done(&owner, place) {
-                    return End::For(reason(closing, WorkerEnd::Idle));
-                }
-            }
+        let (after, verdict) = course.run(closing).await;
+        // The books come first: a client that hears the end and begins its next job at once
+        // finds its place and its worker free.
+        let end = match after {
+            After::Next if inner.done(&owner, place) => None,
+            After::Next => Some(End::For(reason(closing, WorkerEnd::Idle))),
             After::End(end) => {
                 inner.lost(&owner);
-                return end;
+                Some(end)
             }
+        };
+        verdict.tell();
+        if let Some(end) = end {
+            return end;
         }
     }
 }

@@ -311,13 +311,16 @@ impl State {
         self.warm.len() + self.idle.len() < before
     }
 
-    /// Takes the numbers of the workers to start now, or says when to ask again.
+    /// Takes the numbers of the workers to start now, or says when to ask again. There are
+    /// always as many starting as jobs waiting, so each of them is answered.
     pub(crate) fn due(&mut self, options: &Settings, now: Instant) -> Result<Vec<u64>, Duration> {
         if self.closing.is_some() {
             return Ok(Vec::new());
         }
         let wanted = options.warm + self.waiting.len();
-        let missing = wanted.saturating_sub(self.warm.len() + self.starting);
+        // A trial's worker is warm again soon; its start, where it waits for one, is wanted.
+        let returning = usize::from(self.trial).min(options.warm);
+        let missing = wanted.saturating_sub(self.warm.len() + self.starting + returning);
         match self.wait(now) {
             Some(wait) if missing > 0 => return Err(wait),
             _ => {}
@@ -387,3 +390,6 @@ fn give(place: &Place, work: Box<Work>) -> Option<Box<Work>> {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use earnest_channel::{EncodeError, Exchange, Failure, FromWorker, Report, ToWorker, encode};
 use earnest_telemetry::WorkerEnd;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::oneshot;
 use tokio::time::{sleep_until, timeout};
 
 use crate::error::Misdeed;
@@ -26,6 +27,19 @@ pub(crate) enum After {
     Next,
     /// It is to end.
     End(End),
+}
+
+/// How a job ended, and whom to tell.
+pub(crate) struct Verdict {
+    ending: Result<Report, SessionError>,
+    to: oneshot::Sender<Result<Report, SessionError>>,
+}
+
+impl Verdict {
+    /// Tells the client, if there still is one.
+    pub(crate) fn tell(self) {
+        let _ = self.to.send(self.ending);
+    }
 }
 
 /// How a job goes on.
@@ -96,8 +110,8 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Takes the job to its end, and tells its client how it ended.
-    pub(crate) async fn run(mut self, closing: &mut Closing) -> After {
+    /// Takes the job to its end.
+    pub(crate) async fn run(mut self, closing: &mut Closing) -> (After, Verdict) {
         let (ending, after) = loop {
             match self.step(closing).await {
                 Step::On => {}
@@ -105,9 +119,8 @@ impl<'a> Course<'a> {
                 Step::Broken(error, end) => break (Err(error), After::End(end)),
             }
         };
-        // The client may have gone.
-        let _ = self.ends.last.send(ending);
-        after
+        let to = self.ends.last;
+        (after, Verdict { ending, to })
     }
 
     async fn step(&mut self, closing: &mut Closing) -> Step {

@@ -1,0 +1,267 @@
+//! The books, without processes: keepers here are queues that a test looks into.
+
+use std::time::{Duration, Instant};
+
+use earnest_channel::{Job, SoundKind};
+use earnest_evidence::measured::SandboxLevel;
+use earnest_telemetry::Clock;
+
+use super::*;
+use crate::JobLimits;
+use crate::session::{Leave, session};
+
+const SETTINGS: Settings = Settings {
+    warm: 1,
+    most: 3,
+    most_of_one: 2,
+    idle: Duration::from_secs(60),
+    start: Duration::from_secs(10),
+    limits: JobLimits {
+        stall: Duration::from_secs(30),
+        client: Duration::from_secs(120),
+        work: Duration::from_secs(60),
+        work_per_second: 2,
+        abandon: Duration::from_secs(5),
+    },
+    least_sandbox: SandboxLevel::Partial,
+};
+
+fn state() -> State {
+    let (weights, _) = std::io::pipe().expect("there is room for a pipe");
+    State::new(Arc::new(weights.into()))
+}
+
+fn work(owner: Owner) -> Work {
+    let (_, ends) = session(Leave::new(None, Clock::simulated(Duration::ZERO)));
+    Work {
+        owner,
+        job: Job {
+            kind: SoundKind::Container,
+            words: false,
+        },
+        begin: Vec::new(),
+        ends,
+    }
+}
+
+fn app(uid: u32) -> Owner {
+    Owner::App(AppId::of_uid(uid))
+}
+
+struct Keeper {
+    place: Place,
+    mailbox: mpsc::Receiver<Order>,
+}
+
+impl Keeper {
+    fn new(number: u64) -> Keeper {
+        let (orders, mailbox) = mpsc::channel(1);
+        let place = Place { number, orders };
+        Keeper { place, mailbox }
+    }
+
+    /// Whose job it was given.
+    fn job(&mut self) -> Option<Owner> {
+        match self.mailbox.try_recv() {
+            Ok(Order::Work(work)) => Some(work.owner),
+            _ => None,
+        }
+    }
+}
+
+/// A state with this many workers that have just become ready, all wanted.
+fn with_ready(state: &mut State, count: usize, settings: &Settings) -> Vec<Keeper> {
+    let now = Instant::now();
+    let numbers = state.due(settings, now).expect("nothing failed");
+    assert_eq!(numbers.len(), count);
+    let ready = |number| {
+        let keeper = Keeper::new(number);
+        assert!(state.ready(&keeper.place, settings));
+        keeper
+    };
+    numbers.into_iter().map(ready).collect()
+}
+
+#[test]
+fn a_warm_worker_takes_the_job_and_another_is_due() {
+    let (mut state, now) = (state(), Instant::now());
+    let mut keepers = with_ready(&mut state, 1, &SETTINGS);
+    let placed = state.place(work(app(1)), &SETTINGS, now);
+    assert!(matches!(placed, Ok(Placed::Taken)));
+    assert_eq!(keepers[0].job(), Some(app(1)));
+    assert_eq!(state.due(&SETTINGS, now), Ok(vec![2]));
+    assert_eq!(
+        state.due(&SETTINGS, now),
+        Ok(vec![]),
+        "it is starting already"
+    );
+}
+
+#[test]
+fn jobs_wait_in_order_and_as_many_workers_start() {
+    let (mut state, now) = (state(), Instant::now());
+    let mut answers = Vec::new();
+    for uid in 1..=3 {
+        match state.place(work(app(uid)), &SETTINGS, now) {
+            Ok(Placed::Waiting(answer)) => answers.push(answer),
+            _ => panic!("there is no worker yet"),
+        }
+    }
+    let mut keepers = with_ready(&mut state, 4, &SETTINGS);
+    let jobs: Vec<_> = keepers.iter_mut().map(Keeper::job).collect();
+    let expected = [Some(app(1)), Some(app(2)), Some(app(3)), None];
+    assert_eq!(jobs, expected);
+    for mut answer in answers {
+        assert_eq!(answer.try_recv(), Ok(Ok(())));
+    }
+}
+
+#[test]
+fn who_gave_up_waiting_holds_no_place() {
+    let (mut state, now) = (state(), Instant::now());
+    for uid in [1, 1, 2] {
+        let placed = state.place(work(app(uid)), &SETTINGS, now);
+        assert!(matches!(placed, Ok(Placed::Waiting(_))));
+    }
+    // Their answers were dropped with them.
+    let numbers = state.due(&SETTINGS, now).expect("nothing failed");
+    let keeper = Keeper::new(numbers[0]);
+    assert!(state.ready(&keeper.place, &SETTINGS));
+    assert_eq!(state.jobs(), 0);
+    assert_eq!(state.status(4, 3, now).warm, 1);
+    // Those that were started for nobody are not kept.
+    let surplus = Keeper::new(numbers[1]);
+    assert!(!state.ready(&surplus.place, &SETTINGS));
+}
+
+#[test]
+fn failures_double_the_wait_up_to_a_bound_and_a_job_done_ends_it() {
+    let (mut state, start) = (state(), Instant::now());
+    let mut now = start;
+    let mut waits = Vec::new();
+    for _ in 0..30 {
+        assert_eq!(
+            state.due(&SETTINGS, now).map(|numbers| numbers.len()),
+            Ok(1)
+        );
+        state.failed(true, now);
+        let wait = state.due(&SETTINGS, now).expect_err("it just failed");
+        waits.push(wait);
+        // Who asks meanwhile hears how long it takes.
+        let placed = state.place(work(app(1)), &SETTINGS, now).map(|_| ());
+        assert_eq!(placed, Err(BeginError::Unavailable { retry_after: wait }));
+        now += wait;
+    }
+    let first: Vec<_> = waits[..4].iter().map(Duration::as_millis).collect();
+    assert_eq!(first, [100, 200, 400, 800]);
+    assert_eq!(waits[29], LONGEST_WAIT);
+
+    let keeper = Keeper::new(99);
+    assert_eq!(
+        state.due(&SETTINGS, now).map(|numbers| numbers.len()),
+        Ok(1)
+    );
+    assert!(state.ready(&keeper.place, &SETTINGS));
+    assert!(state.place(work(app(1)), &SETTINGS, now).is_ok());
+    assert!(state.done(&app(1), &keeper.place, &SETTINGS));
+    let status = state.status(1, 3, now);
+    assert_eq!((status.failures, status.retry_in), (0, None));
+}
+
+#[test]
+fn a_failure_is_told_to_all_who_wait() {
+    let (mut state, now) = (state(), Instant::now());
+    let Ok(Placed::Waiting(mut answer)) = state.place(work(app(1)), &SETTINGS, now) else {
+        panic!("there is no worker yet");
+    };
+    assert_eq!(
+        state.due(&SETTINGS, now).map(|numbers| numbers.len()),
+        Ok(2)
+    );
+    state.failed(true, now);
+    let told = answer.try_recv();
+    assert!(
+        matches!(told, Ok(Err(BeginError::Unavailable { .. }))),
+        "{told:?}"
+    );
+    assert_eq!(state.jobs(), 0);
+}
+
+#[test]
+fn the_longest_idle_makes_way_when_all_places_are_taken() {
+    let (mut state, now) = (state(), Instant::now());
+    let mut idle = Vec::new();
+    for uid in 1..=3 {
+        let mut keepers = with_ready(&mut state, 1, &SETTINGS);
+        assert!(state.place(work(app(uid)), &SETTINGS, now).is_ok());
+        assert_eq!(keepers[0].job(), Some(app(uid)));
+        idle.append(&mut keepers);
+    }
+    for (uid, keeper) in (1..).zip(&idle) {
+        assert!(state.done(&app(uid), &keeper.place, &SETTINGS));
+    }
+    let mut keepers = with_ready(&mut state, 1, &SETTINGS);
+    assert!(state.place(work(app(4)), &SETTINGS, now).is_ok());
+    assert_eq!(keepers[0].job(), Some(app(4)));
+    let ended = |keeper: &mut Keeper| {
+        matches!(
+            keeper.mailbox.try_recv(),
+            Ok(Order::End(WorkerEnd::Replaced))
+        )
+    };
+    assert_eq!(
+        idle.iter_mut().map(ended).collect::<Vec<_>>(),
+        [true, false, false]
+    );
+    // The second has its own still.
+    assert!(state.place(work(app(2)), &SETTINGS, now).is_ok());
+    assert_eq!(idle[1].job(), Some(app(2)));
+}
+
+#[test]
+fn a_trial_takes_a_warm_worker_and_no_heir_is_started() {
+    for warm in [0, 1, 2] {
+        let settings = Settings { warm, ..SETTINGS };
+        let (mut state, now) = (state(), Instant::now());
+        let placed = state.place(work(Owner::Trial), &settings, now);
+        assert!(matches!(placed, Ok(Placed::Waiting(_))), "{warm} warm");
+        let starts = state.due(&settings, now).map(|numbers| numbers.len());
+        assert_eq!(starts, Ok(warm.max(1)), "{warm} warm");
+    }
+    let (mut state, now) = (state(), Instant::now());
+    let mut keepers = with_ready(&mut state, 1, &SETTINGS);
+    assert!(state.place(work(Owner::Trial), &SETTINGS, now).is_ok());
+    assert_eq!(keepers[0].job(), Some(Owner::Trial));
+    assert_eq!(state.due(&SETTINGS, now), Ok(vec![]));
+    assert!(state.done(&Owner::Trial, &keepers[0].place, &SETTINGS));
+    assert_eq!(state.status(1, 3, now).warm, 1);
+}
+
+#[test]
+fn a_closed_pool_gives_nothing_and_tells_everybody() {
+    let (mut state, now) = (state(), Instant::now());
+    let Ok(Placed::Waiting(mut answer)) = state.place(work(app(1)), &SETTINGS, now) else {
+        panic!("there is no worker yet");
+    };
+    assert_eq!(
+        state.due(&SETTINGS, now).map(|numbers| numbers.len()),
+        Ok(2)
+    );
+    state.close(WorkerEnd::GateClosed);
+    assert_eq!(answer.try_recv(), Ok(Err(BeginError::Closed)));
+    assert!(state.weights().is_none());
+    let keeper = Keeper::new(1);
+    assert!(!state.ready(&keeper.place, &SETTINGS));
+    assert_eq!(state.due(&SETTINGS, now), Ok(vec![]));
+    let placed = state.place(work(app(1)), &SETTINGS, now).map(|_| ());
+    assert_eq!(placed, Err(BeginError::Closed));
+    // A job whose worker died under it is told so, too.
+    let (_, ends) = session(Leave::new(None, Clock::simulated(Duration::ZERO)));
+    state.count(&app(2));
+    let again = Work {
+        ends,
+        ..work(app(2))
+    };
+    state.place_again(Box::new(again), &SETTINGS);
+    assert_eq!(state.jobs(), 0);
+}
