@@ -206,3 +206,20 @@ async fn a_slow_client_keeps_nobody_else_waiting() {
     drop(silent);
     assert!(first.await.unwrap().is_err());
 }
+
+#[tokio::test]
+async fn without_a_leaf_nobody_gets_through_until_there_is_one() {
+    let authority = Authority::new();
+    let identity = TlsIdentity::without_leaf().unwrap();
+    let listener = tls_listener(&identity);
+    let client = authority.client(HTTP);
+    let both = async || tokio::join!(server(&listener), connect_to(address(&listener), &client));
+    let (server, client) = both().await;
+    assert!(matches!(server, Err(EstablishError::Handshake(_))));
+    assert!(client.is_err());
+    let leaf = authority.leaf();
+    identity.replace(&leaf.chain, &leaf.key).unwrap();
+    let (server, client) = both().await;
+    assert!(server.is_ok());
+    assert_eq!(shown(client.unwrap().get_ref().1), leaf.chain[0]);
+}
