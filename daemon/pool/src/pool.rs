@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use earnest_channel::{Confinement, Job, ToWorker, encode};
-use earnest_gate::Open;
+use earnest_gate::{Open, Trial};
 use earnest_policy::{Permit, Transcribe};
 use earnest_telemetry::{Event, Telemetry, WorkerEnd};
 use tokio::runtime::Handle;
@@ -73,7 +73,9 @@ impl Pool {
         job: Job,
     ) -> Result<Session, BeginError> {
         let owner = Owner::App(permit.app().clone());
-        self.held.0.begin(owner, Some(open.clone()), job).await
+        let inner = &self.held.0;
+        let leave = Leave::Open(open.clone(), inner.telemetry.clock().clone());
+        inner.begin(owner, leave, job).await
     }
 
     /// Begins a job on sound of the daemon's own, without a gate that is open: known clips are
@@ -81,8 +83,9 @@ impl Pool {
     ///
     /// # Errors
     /// As [`begin`](Pool::begin).
-    pub async fn begin_trial(&self, job: Job) -> Result<Session, BeginError> {
-        self.held.0.begin(Owner::Trial, None, job).await
+    pub async fn begin_trial(&self, trial: Trial, job: Job) -> Result<Session, BeginError> {
+        let leave = Leave::Trial(Arc::new(trial));
+        self.held.0.begin(Owner::Trial, leave, job).await
     }
 
     /// Waits until the first worker is ready, and says how far it is locked in.
@@ -158,10 +161,9 @@ impl Inner {
     async fn begin(
         self: &Arc<Self>,
         owner: Owner,
-        open: Option<Open>,
+        leave: Leave,
         job: Job,
     ) -> Result<Session, BeginError> {
-        let leave = Leave::new(open, self.telemetry.clock().clone());
         if !leave.holds() {
             return Err(BeginError::Closed);
         }

@@ -1,10 +1,11 @@
 //! A job under way, from its client's side.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use earnest_channel::{MAX_SOUND_BYTES, Report};
-use earnest_gate::Open;
+use earnest_gate::{Open, Trial};
 use earnest_telemetry::Clock;
 use earnest_transcript::{Milliseconds, Segment};
 use tokio::sync::{mpsc, oneshot};
@@ -138,23 +139,22 @@ pub(crate) enum Sound {
     End,
 }
 
-/// What lets a job go on.
-#[derive(Clone)]
-pub(crate) struct Leave {
-    /// None for a trial, which is what opens the gate.
-    open: Option<Open>,
-    clock: Clock,
+/// The gate's leave, by which a job goes on.
+#[derive(Debug, Clone)]
+pub(crate) enum Leave {
+    /// The gate is open.
+    Open(Open, Clock),
+    /// The daemon asks a known clip, which is what opens it.
+    Trial(Arc<Trial>),
 }
 
 impl Leave {
-    pub(crate) fn new(open: Option<Open>, clock: Clock) -> Leave {
-        Leave { open, clock }
-    }
-
-    /// Whether it still does.
+    /// Whether it still holds.
     pub(crate) fn holds(&self) -> bool {
-        let live = |open: &Open| open.is_live_at(self.clock.now());
-        self.open.as_ref().is_none_or(live)
+        match self {
+            Leave::Open(open, clock) => open.is_live_at(clock.now()),
+            Leave::Trial(trial) => trial.is_live(),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use earnest_channel::{Job, SoundKind};
 use earnest_evidence::measured::SandboxLevel;
-use earnest_telemetry::Clock;
+use earnest_gate::{Gate, Measurement, Mode, Schedule, UnsealedModel};
 
 use super::*;
 use crate::JobLimits;
@@ -31,8 +31,24 @@ fn state() -> State {
     State::new(Arc::new(weights.into()))
 }
 
+struct Nothing;
+
+impl UnsealedModel for Nothing {
+    fn package(&self) -> [u8; 32] {
+        [7; 32]
+    }
+}
+
+/// Of a gate that is gone: nobody asks here.
+fn leave() -> Leave {
+    let now = Duration::from_secs(1);
+    let mut gate = Gate::new(Mode::Local, Schedule::default(), now);
+    let _ = gate.unsealed(now, Nothing, Measurement::new([1; 32]));
+    Leave::Trial(Arc::new(gate.trial().expect("there is a model")))
+}
+
 fn work(owner: Owner) -> Work {
-    let (_, ends) = session(Leave::new(None, Clock::simulated(Duration::ZERO)));
+    let (_, ends) = session(leave());
     Work {
         owner,
         job: Job {
@@ -256,7 +272,7 @@ fn a_closed_pool_gives_nothing_and_tells_everybody() {
     let placed = state.place(work(app(1)), &SETTINGS, now).map(|_| ());
     assert_eq!(placed, Err(BeginError::Closed));
     // A job whose worker died under it is told so, too.
-    let (_, ends) = session(Leave::new(None, Clock::simulated(Duration::ZERO)));
+    let (_, ends) = session(leave());
     state.count(&app(2));
     let again = Work {
         ends,

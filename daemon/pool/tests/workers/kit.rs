@@ -128,6 +128,12 @@ impl Kit {
         Ok(Running::of(session))
     }
 
+    /// Begins a trial.
+    pub(crate) async fn begin_trial(&self) -> Result<Running, BeginError> {
+        let trial = self.gate.trial().expect("there is a model");
+        Ok(Running::of(self.pool.begin_trial(trial, JOB).await?))
+    }
+
     /// Begins as soon as the pool has a worker again.
     pub(crate) async fn begin_when_able(&self, uid: u32) -> Result<Running, BeginError> {
         let attempts = async {

@@ -128,7 +128,7 @@ pub(crate) async fn a_warm_worker_that_dies_is_replaced() -> Outcome {
     let kit = Kit::new(usual)?;
     kit.pool.ready().await?;
     // A trial tells who it is, and leaves it nobody's.
-    let mut trial = Running::of(kit.pool.begin_trial(JOB).await?);
+    let mut trial = kit.begin_trial().await?;
     let warm = trial.piece().await?;
     trial.finish().await?;
     until("it is not warm again", || kit.pool.status().warm == 1).await;
@@ -142,10 +142,9 @@ pub(crate) async fn a_warm_worker_that_dies_is_replaced() -> Outcome {
 
 pub(crate) async fn a_trial_needs_no_gate_and_leaves_its_worker_nobodys() -> Outcome {
     let mut kit = Kit::new(usual)?;
-    let now = kit.telemetry.clock().now();
-    let mut trial = Running::of(kit.pool.begin_trial(JOB).await?);
+    let mut trial = kit.begin_trial().await?;
     let worker = trial.piece().await?;
-    let second = kit.pool.begin_trial(JOB).await.map(drop);
+    let second = kit.begin_trial().await.map(drop);
     assert!(matches!(second, Err(BeginError::Busy { .. })), "{second:?}");
     assert_eq!(trial.finish().await?.samples, 16_000);
     assert_eq!(kit.pool.status().processes, 1);
@@ -153,10 +152,18 @@ pub(crate) async fn a_trial_needs_no_gate_and_leaves_its_worker_nobodys() -> Out
     let same = Identity { job: 2, ..worker };
     assert_eq!(job.piece().await?, same);
 
+    job.finish().await?;
+
+    // The gate may be shut while the model is held. Once it is forgotten, so is the trial.
+    let now = kit.telemetry.clock().now();
+    let trial = kit.gate.trial().ok_or("there is no model")?;
+    let mut asked = kit.begin_trial().await?;
+    asked.piece().await?;
     let _ = kit.gate.tpm_lost(now);
+    assert_eq!(asked.outcome().await, Err(SessionError::GateClosed));
     assert_eq!(kit.begin(1).await.map(drop), Err(BeginError::Closed));
-    let mut trial = Running::of(kit.pool.begin_trial(JOB).await?);
-    assert_eq!(trial.piece().await?.job, 1);
+    let begun = kit.pool.begin_trial(trial, JOB).await.map(drop);
+    assert_eq!(begun, Err(BeginError::Closed));
     Ok(())
 }
 
@@ -197,7 +204,7 @@ pub(crate) async fn ending_all_leaves_nothing() -> Outcome {
         assert_eq!(job.outcome().await, Err(SessionError::GateClosed));
     }
     assert_eq!(kit.begin(1).await.map(drop), Err(BeginError::Closed));
-    let trial = kit.pool.begin_trial(JOB).await.map(drop);
+    let trial = kit.begin_trial().await.map(drop);
     assert_eq!(trial, Err(BeginError::Closed));
     // Nobody but the test holds the weights.
     assert_eq!(Arc::strong_count(&kit.weights), 1);
