@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// Why [`enter`](crate::enter) or [`confine_daemon`](crate::confine_daemon) gave up.
+/// Why [`enter`](crate::enter()) or [`confine_daemon`](crate::confine_daemon) gave up.
 ///
 /// A process that gets one of these has given up some of its rights and not the others: it
 /// ends, and reads nothing. What a kernel merely lacks is no error; see

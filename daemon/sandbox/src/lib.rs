@@ -1,6 +1,6 @@
 //! What a process gives up before it reads a stranger's bytes.
 //!
-//! A worker decodes what anybody sends. [`enter`] takes from it, in this order and for good:
+//! A worker decodes what anybody sends. [`enter`](enter()) takes from it, in this order and for good:
 //! open files that it was not given, privileges by execution, capabilities, swap and dumps,
 //! outliving its parent, resources beyond the [`Limits`], the file system and the network
 //! (Landlock), and all system calls but the few that computing takes (seccomp). What is left:
