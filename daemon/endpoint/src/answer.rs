@@ -10,6 +10,9 @@ use serde::Serialize;
 /// The language of all models here, as OpenAI's verbose answers name it.
 const LANGUAGE: &str = "english";
 
+/// Beyond every certainty that an honest worker tells, and far from overflow.
+const MOST: f32 = 1e6;
+
 /// The step of certainties.
 const STEP: f32 = 0.25;
 
@@ -38,7 +41,7 @@ pub(crate) fn outward(segment: Segment) -> Segment {
 fn coarse(value: f32) -> f32 {
     match value.is_finite() {
         // The sum turns a negative zero into the plain one.
-        true => (value / STEP).round() * STEP + 0.0,
+        true => (value.clamp(-MOST, MOST) / STEP).round() * STEP + 0.0,
         false => 0.0,
     }
 }

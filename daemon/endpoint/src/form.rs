@@ -341,10 +341,9 @@ mod tests {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .build()
                 .expect("a runtime");
-            if HeaderValue::from_str(&kind).is_ok() {
-                if let Err(refusal) = runtime.block_on(read(&kind, pieces.concat())) {
-                    prop_assert!(refusal.status().is_client_error());
-                }
+            prop_assume!(HeaderValue::from_str(&kind).is_ok());
+            if let Err(refusal) = runtime.block_on(read(&kind, pieces.concat())) {
+                prop_assert!(refusal.status().is_client_error());
             }
         }
     }

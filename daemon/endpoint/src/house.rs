@@ -21,7 +21,7 @@ pub struct Serving {
     /// What the gate gave.
     pub open: Open,
     /// The workers that hold the weights of this opening.
-    pub pool: Arc<Pool>,
+    pub pool: Pool,
 }
 
 /// The daemon, as the endpoint sees it.

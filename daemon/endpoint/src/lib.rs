@@ -26,6 +26,8 @@ mod ask;
 mod body;
 mod caller;
 pub mod client;
+#[cfg(test)]
+mod contract;
 mod events;
 mod form;
 mod front;

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, delete, get, post};
+use axum::routing::{MethodRouter, get, post};
 use earnest_policy::{Operate, Transcribe};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode, Uri};
@@ -22,47 +22,19 @@ use crate::{stream, transcribe};
 /// The description of the interface, which a test holds to [`routes`].
 pub(crate) const DOCUMENT: &str = include_str!("openapi.json");
 
-/// One address: its path, the methods that it takes, and who answers them.
-pub(crate) struct Route {
-    pub(crate) path: &'static str,
-    #[cfg_attr(not(test), expect(dead_code, reason = "the document is held to it"))]
-    pub(crate) methods: &'static [&'static str],
-    handlers: MethodRouter<Arc<Shared>>,
-}
-
-fn route(
-    path: &'static str,
-    methods: &'static [&'static str],
-    handlers: MethodRouter<Arc<Shared>>,
-) -> Route {
-    Route {
-        path,
-        methods,
-        handlers,
-    }
-}
-
-/// All addresses.
-pub(crate) fn routes() -> Vec<Route> {
+/// All addresses, and who answers them.
+pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
     vec![
-        route("/health", &["get"], get(health)),
-        route("/openapi.json", &["get"], get(document)),
-        route("/v1/audio/stream", &["post"], post(stream::stream)),
-        route(
-            "/v1/audio/transcriptions",
-            &["post"],
-            post(transcribe::transcribe),
-        ),
-        route("/v1/audio/translations", &["post"], post(translate)),
-        route("/v1/models", &["get"], get(models)),
-        route("/v1/models/{model}", &["get"], get(model)),
-        route("/v1/status", &["get"], get(status)),
-        route(
-            "/v1/token",
-            &["post", "delete"],
-            post(tokens::issue).merge(delete(tokens::revoke)),
-        ),
-        route("/v1/token/renew", &["post"], post(tokens::renew)),
+        ("/health", get(health)),
+        ("/openapi.json", get(document)),
+        ("/v1/audio/stream", post(stream::stream)),
+        ("/v1/audio/transcriptions", post(transcribe::transcribe)),
+        ("/v1/audio/translations", post(translate)),
+        ("/v1/models", get(models)),
+        ("/v1/models/{model}", get(model)),
+        ("/v1/status", get(status)),
+        ("/v1/token", post(tokens::issue).delete(tokens::revoke)),
+        ("/v1/token/renew", post(tokens::renew)),
     ]
 }
 
@@ -70,8 +42,8 @@ pub(crate) fn routes() -> Vec<Route> {
 pub(crate) fn router(shared: &Arc<Shared>) -> Router {
     routes()
         .into_iter()
-        .fold(Router::new(), |router, route| {
-            router.route(route.path, route.handlers)
+        .fold(Router::new(), |router, (path, handlers)| {
+            router.route(path, handlers)
         })
         .fallback(|| async { Refusal::NotFound })
         .method_not_allowed_fallback(|| async { Refusal::MethodNotAllowed })

@@ -40,6 +40,10 @@ pub struct TokenAnswer {
     pub app: String,
     /// Seconds that it lasts.
     pub expires_in: u64,
+    /// Where clients find the daemon that know no Unix sockets, with the path that OpenAI's
+    /// begin with; nothing where it listens on no address with TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
 }
 
 /// Without the token.
@@ -49,6 +53,7 @@ impl std::fmt::Debug for TokenAnswer {
             .debug_struct("TokenAnswer")
             .field("app", &self.app)
             .field("expires_in", &self.expires_in)
+            .field("base_url", &self.base_url)
             .finish_non_exhaustive()
     }
 }
@@ -88,7 +93,14 @@ pub(crate) async fn issue(
         token: issued.token.expose().to_owned(),
         app: issued.app.as_str().to_owned(),
         expires_in: issued.until.saturating_sub(now).as_secs(),
+        base_url: base_url(&shared.listeners),
     }))
+}
+
+/// The first of these places that speaks TLS, as a client is told of it.
+fn base_url(listeners: &[String]) -> Option<String> {
+    let place = listeners.iter().find(|place| place.starts_with("https://"));
+    place.map(|place| format!("{place}/v1"))
 }
 
 /// `POST /v1/token/renew`, with the token as bearer.
@@ -154,4 +166,23 @@ async fn read_json<T: for<'a> Deserialize<'a>>(
         },
     })?;
     serde_json::from_slice(&bytes.to_bytes()).map_err(|_| Refusal::MalformedJson)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_are_sent_to_tls_alone() {
+        let places = |places: &[&str]| places.iter().map(|&place| place.to_owned()).collect();
+        let listeners: Vec<String> = places(&[
+            "unix:/run/earnest/earnest.sock",
+            "http://127.0.0.1:8080",
+            "https://127.0.0.1:8473",
+            "https://[::1]:8473",
+        ]);
+        let found = base_url(&listeners);
+        assert_eq!(found.as_deref(), Some("https://127.0.0.1:8473/v1"));
+        assert_eq!(base_url(&listeners[..2]), None);
+    }
 }

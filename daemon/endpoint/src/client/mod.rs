@@ -36,12 +36,13 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::io::AsyncRead;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-pub use error::ClientError;
+pub use error::{ClientError, Refused};
 pub use lines::Lines;
 pub use upload::{Kind, StreamOptions};
 
@@ -115,6 +116,17 @@ impl Client {
     pub async fn status(&self) -> Result<StatusReport, ClientError> {
         let request = self.request(Method::GET, "/v1/status", Full::default())?;
         parse(&self.ask(request, &[]).await?.1)
+    }
+
+    /// The names of the model that is served, its own first.
+    ///
+    /// # Errors
+    ///
+    /// When no daemon answers, or it refuses: who may not transcribe is not told.
+    pub async fn models(&self) -> Result<Vec<String>, ClientError> {
+        let request = self.request(Method::GET, "/v1/models", Full::default())?;
+        let list: ModelNames = parse(&self.ask(request, &[]).await?.1)?;
+        Ok(list.data.into_iter().map(|model| model.id).collect())
     }
 
     /// Asks for a token for the application `app`.
@@ -238,6 +250,17 @@ impl Client {
     }
 }
 
+/// OpenAI's list of models, of which names matter here.
+#[derive(Deserialize)]
+struct ModelNames {
+    data: Vec<ModelName>,
+}
+
+#[derive(Deserialize)]
+struct ModelName {
+    id: String,
+}
+
 fn authorization(token: &str) -> Result<HeaderValue, ClientError> {
     let value = HeaderValue::from_str(&format!("Bearer {token}"));
     let mut value = value.map_err(|_| ClientError::Malformed { what: "token" })?;
@@ -266,12 +289,12 @@ async fn refused(response: http::Response<Incoming>) -> ClientError {
         Err(error) => return error,
     };
     match object {
-        Ok(object) => ClientError::Refused {
+        Ok(object) => ClientError::Refused(Box::new(Refused {
             status,
             error: object.error,
             request_id,
             retry_after: retry_after.map(Duration::from_secs),
-        },
+        })),
         Err(error) => error,
     }
 }

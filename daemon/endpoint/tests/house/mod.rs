@@ -1,0 +1,246 @@
+//! A daemon without a TPM and without a model: a real gate on inputs that it is given, a real
+//! pool of workers that follow a script, real sockets.
+
+pub(crate) mod worker;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use earnest_endpoint::client::Client;
+use earnest_endpoint::{Drained, House, Limits, Parts, ServeError, ServedModel, Serving, serve};
+use earnest_evidence::measured::SandboxLevel;
+use earnest_gate::{
+    Answer, Gate, KnownAnswers, Measurement, Mode, Schedule, Status, UnsealedModel,
+};
+use earnest_listen::{Listeners, LoopbackAddress, Plan, TlsIdentity, UnixPath, UnixPlan};
+use earnest_policy::{AllowList, Policy};
+use earnest_pool::{Pool, PoolOptions};
+use earnest_telemetry::{Clock, Telemetry};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// How a daemon for a test differs from the usual one.
+pub(crate) struct Setting {
+    /// The program that is a worker, and its arguments.
+    pub(crate) program: (PathBuf, Vec<OsString>),
+    /// Users that may transcribe.
+    pub(crate) apps: Vec<u32>,
+    /// Users that may operate.
+    pub(crate) operators: Vec<u32>,
+    /// Bounds on requests.
+    pub(crate) limits: Limits,
+    /// Jobs at once.
+    pub(crate) most: usize,
+    /// How long a worker may show no progress.
+    pub(crate) stall: Duration,
+    /// Origins of pages that may call.
+    pub(crate) origins: Vec<String>,
+    /// The port of clear text; any where it is 0.
+    pub(crate) port: u16,
+}
+
+impl Setting {
+    /// This user may do everything, and `program` is a worker.
+    pub(crate) fn new(program: (PathBuf, Vec<OsString>)) -> Setting {
+        let uid = nix::unistd::geteuid().as_raw();
+        Setting {
+            program,
+            apps: vec![uid],
+            operators: vec![uid],
+            limits: Limits::default(),
+            most: 4,
+            stall: Duration::from_secs(60),
+            origins: Vec::new(),
+            port: 0,
+        }
+    }
+}
+
+/// A daemon that runs.
+pub(crate) struct Daemon {
+    /// What its endpoint sees of it.
+    pub(crate) house: Arc<TestHouse>,
+    /// What it recorded.
+    pub(crate) telemetry: Telemetry,
+    /// The clear-text listener.
+    pub(crate) address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    serving: Option<JoinHandle<Result<Drained, ServeError>>>,
+    folder: tempfile::TempDir,
+}
+
+/// The daemon as the endpoint sees it.
+pub(crate) struct TestHouse {
+    gate: Mutex<Gate<Nothing>>,
+    pool: Mutex<Option<Pool>>,
+    clock: Clock,
+}
+
+/// A model that is not there.
+pub(crate) struct Nothing;
+
+impl UnsealedModel for Nothing {
+    fn package(&self) -> [u8; 32] {
+        [7; 32]
+    }
+}
+
+const BOOT: Measurement = Measurement::new([1; 32]);
+
+impl TestHouse {
+    fn gate_now(&self) -> std::sync::MutexGuard<'_, Gate<Nothing>> {
+        self.gate.lock().expect("no test panics with the gate")
+    }
+
+    /// Gives the gate all the proof that it wants.
+    pub(crate) fn open(&self) {
+        let now = self.clock.now();
+        let mut gate = self.gate_now();
+        let heard = Answer {
+            expected: "Hello, world.",
+            heard: "hello world",
+        };
+        let _ = gate.unsealed(now, Nothing, BOOT);
+        let _ = gate.answered(now, KnownAnswers::check(&[heard]));
+    }
+
+    /// The boot's measurement is another one.
+    pub(crate) async fn tamper(&self) {
+        let now = self.clock.now();
+        let _ = self.gate_now().measured(now, Measurement::new([2; 32]));
+        let pool = self.pool.lock().expect("no test panics with it").take();
+        if let Some(pool) = pool {
+            pool.end_all().await;
+        }
+    }
+
+    /// The pool.
+    pub(crate) fn pool(&self) -> Option<Pool> {
+        self.pool.lock().expect("no test panics with it").clone()
+    }
+}
+
+impl House for TestHouse {
+    fn serving(&self) -> Option<Serving> {
+        let open = self.gate_now().open(self.clock.now())?;
+        let pool = self.pool()?;
+        Some(Serving { open, pool })
+    }
+
+    fn gate(&self) -> Status {
+        self.gate_now().status(self.clock.now())
+    }
+
+    fn sandbox(&self) -> Option<String> {
+        let reached = self.pool()?.sandbox()?;
+        Some(reached.level.to_string())
+    }
+}
+
+impl Daemon {
+    /// Starts one whose gate is open.
+    pub(crate) async fn start(setting: Setting) -> Daemon {
+        let clock = Clock::boot_time();
+        let telemetry = Telemetry::new(clock.clone());
+        let folder = tempfile::tempdir().expect("a folder");
+        let weights = std::fs::File::open("/dev/null").expect("it is always there");
+        let (program, arguments) = setting.program;
+        let mut options = PoolOptions::new(program, arguments, Arc::new(weights.into()));
+        options.least_sandbox = SandboxLevel::None;
+        options.most = setting.most;
+        options.most_of_one = setting.most;
+        options.limits.stall = setting.stall;
+        // Machines that build and test at once are slow to start anything.
+        options.start = Duration::from_secs(60);
+        let pool = Pool::start(options, telemetry.clone()).expect("a pool");
+        let schedule = Schedule {
+            measured_within: Duration::from_secs(3600 * 24),
+            ..Schedule::default()
+        };
+        let house = Arc::new(TestHouse {
+            gate: Mutex::new(Gate::new(Mode::Local, schedule, clock.now())),
+            pool: Mutex::new(Some(pool)),
+            clock: clock.clone(),
+        });
+        house.open();
+        let parts = Parts {
+            policy: Arc::new(Policy::new(AllowList {
+                apps: setting.apps,
+                operators: setting.operators,
+            })),
+            telemetry: telemetry.clone(),
+            house: Arc::clone(&house) as Arc<dyn House>,
+            model: ServedModel {
+                id: "moonshine-tiny-en".to_owned(),
+                owner: "useful-sensors".to_owned(),
+                created: 1_729_468_800,
+            },
+            limits: setting.limits,
+            origins: setting.origins,
+            version: "0.1.0".to_owned(),
+        };
+        let plan = Plan {
+            clear: vec![LoopbackAddress::v4(setting.port)],
+            unix: Some(UnixPlan {
+                path: UnixPath::new(folder.path().join("earnest.sock")).expect("a path"),
+                group: None,
+            }),
+            ..Plan::default()
+        };
+        let bound = Listeners::bind(&plan).expect("free places");
+        let port = bound.places().find_map(earnest_listen::Place::port);
+        let address = LoopbackAddress::v4(port.expect("a port of clear text")).socket();
+        let chain = [include_bytes!("leaf.der").to_vec()];
+        let identity = TlsIdentity::new(&chain, include_bytes!("leaf-key.der"));
+        let most = NonZeroUsize::new(64).expect("64 is more than none");
+        let listeners = bound
+            .open(&identity.expect("a leaf and its key"), most)
+            .expect("listeners");
+        let (stop, stopped) = oneshot::channel();
+        let serving = tokio::spawn(serve(parts, listeners, async move {
+            let _ = stopped.await;
+        }));
+        Daemon {
+            house,
+            telemetry,
+            address,
+            stop: Some(stop),
+            serving: Some(serving),
+            folder,
+        }
+    }
+
+    /// The Unix socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.path().join("earnest.sock")
+    }
+
+    /// `earnest`'s own client.
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.socket())
+    }
+
+    /// Tells the daemon to stop.
+    pub(crate) fn stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+    }
+
+    /// How it ended.
+    pub(crate) async fn ended(&mut self) -> Drained {
+        let serving = self.serving.take().expect("it is asked once");
+        let ended = serving.await.expect("serving does not panic");
+        ended.expect("listeners do not fail")
+    }
+
+    /// What was recorded, one line an event.
+    pub(crate) fn events(&self) -> Vec<String> {
+        let recent = self.telemetry.recent();
+        recent.iter().map(|one| one.event.to_string()).collect()
+    }
+}
