@@ -7,6 +7,7 @@
 
 mod archive;
 mod bench;
+mod clients;
 mod cross;
 mod demo;
 mod fetch;

@@ -103,6 +103,35 @@ pub(crate) const OUTSIDERS: &[Need] = &[
     ),
 ];
 
+/// What the daemon is tried with: clients as people have them, and a network to count packets in.
+pub(crate) const CLIENTS: &[Need] = &[
+    CURL,
+    Need {
+        package: "chromium",
+        why: "shows that no web page gets text from the daemon",
+        presence: Presence::OnPath("chromium"),
+    },
+    Need {
+        package: "iproute2",
+        why: "makes a network in which every packet is counted",
+        presence: Presence::OnPath("ip"),
+    },
+];
+
+/// The client that everybody has.
+pub(crate) const CURL: Need = Need {
+    package: "curl",
+    why: "asks the daemon as scripts do",
+    presence: Presence::OnPath("curl"),
+};
+
+/// What makes a Python environment.
+pub(crate) const VENV: Need = Need {
+    package: "python3-venv",
+    why: "keeps the Python clients that the daemon is tried with away from yours",
+    presence: Presence::Succeeds(&["/usr/bin/python3", "-c", "import ensurepip, venv"]),
+};
+
 /// The client of the npm registry.
 pub(crate) const NPM: Need = Need {
     package: "npm",
@@ -256,7 +285,16 @@ mod tests {
 
     #[test]
     fn every_need_says_why() {
-        for need in [&[NPM, PIP], BUILD, SOFTWARE_TPM, OUTSIDERS, CROSS].concat() {
+        for need in [
+            &[NPM, PIP, VENV],
+            BUILD,
+            SOFTWARE_TPM,
+            OUTSIDERS,
+            CLIENTS,
+            CROSS,
+        ]
+        .concat()
+        {
             assert!(!need.why.is_empty(), "{}", need.package);
         }
     }

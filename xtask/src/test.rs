@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
+use crate::clients;
 use crate::models::{self, Which};
 use crate::policy;
 use crate::setup::{self, Mode};
@@ -85,8 +86,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 fn set_up() -> Result<()> {
-    let needs = [setup::BUILD, setup::SOFTWARE_TPM, setup::OUTSIDERS].concat();
-    setup::install(&needs, Mode::Act)?;
+    let needs = [
+        setup::BUILD,
+        setup::SOFTWARE_TPM,
+        setup::OUTSIDERS,
+        setup::CLIENTS,
+    ];
+    setup::install(&needs.concat(), Mode::Act)?;
+    clients::install(Mode::Act)?;
     models::fetch(Which::All, &models::directory()?, Mode::Act)
 }
 
