@@ -1,10 +1,10 @@
 //! What a process gives up before it reads a stranger's bytes.
 //!
-//! A worker decodes what anybody sends. [`enter`](enter()) takes from it, in this order and for good:
-//! open files that it was not given, privileges by execution, capabilities, swap and dumps,
-//! outliving its parent, resources beyond the [`Limits`], the file system and the network
-//! (Landlock), and all system calls but the few that computing takes (seccomp). What is left:
-//! the files 0, 1 and 2, memory, threads, the clock.
+//! A worker decodes what anybody sends. [`enter`](enter()) takes from it, for good: open files
+//! that it was not given, privileges by execution, capabilities, swap, outliving its parent,
+//! dumps, resources beyond the [`Limits`], the file system and the network (Landlock), and all
+//! system calls but the few that computing takes (seccomp), in this order. What is left: the
+//! files 0, 1 and 2, memory, threads, the clock.
 //!
 //! - **Two walls.** Landlock and the filter each keep it from files and sockets; a fault in
 //!   one is not enough. [`Reached`] says which stand, and [`Reached::level`] is what is

@@ -18,6 +18,7 @@ use nix::sys::ptrace;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::kill;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
+use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, chroot, execv};
 
 /// What file 0 holds.
@@ -82,14 +83,16 @@ fn play(role: &str, arguments: &[String]) -> Result<(), Box<dyn Error>> {
     match role {
         "free" => {
             let mut channel = channel()?;
-            // Tracing the parent would stop it.
-            attempt_all(&mut channel, arguments, &["trace-parent"])?;
+            attempt_all(&mut channel, arguments)?;
             finish(&mut channel)
         }
         "both" => locked_in(limits, arguments),
         "landlock" => locked_in(limits.without_filter(), arguments),
         "filter" => locked_in(limits.without_landlock(), arguments),
-        "neither" => locked_in(limits.without_filter().without_landlock(), arguments),
+        "neither" => {
+            let limits = limits.without_filter().without_landlock();
+            locked_in(limits, arguments)
+        }
         "overstep" => {
             enter(&limits)?;
             let _ = chroot("/");
@@ -134,7 +137,7 @@ fn locked_in(limits: Limits, arguments: &[String]) -> Result<(), Box<dyn Error>>
     let reached = enter(&limits)?;
     let mut channel = channel()?;
     tell(&mut channel, &reached)?;
-    attempt_all(&mut channel, arguments, &[])?;
+    attempt_all(&mut channel, arguments)?;
     finish(&mut channel)
 }
 
@@ -198,17 +201,12 @@ fn name(outcome: &io::Result<()>) -> String {
     }
 }
 
-fn attempt_all(
-    channel: &mut UnixStream,
-    arguments: &[String],
-    without: &[&str],
-) -> Result<(), Box<dyn Error>> {
+fn attempt_all(channel: &mut UnixStream, arguments: &[String]) -> Result<(), Box<dyn Error>> {
     let [parent, secret, ..] = arguments else {
         return Err("expected are the parent and the place of its secret".into());
     };
     let (parent, secret) = (Pid::from_raw(parent.parse()?), secret.parse()?);
-    let words = FORBIDDEN.iter().chain(ALLOWED);
-    for &word in words.filter(|word| !without.contains(word)) {
+    for &word in FORBIDDEN.iter().chain(ALLOWED) {
         writeln!(channel, "{word} {}", name(&attempt(word, parent, secret)))?;
     }
     Ok(())
@@ -223,7 +221,7 @@ fn attempt(word: &str, parent: Pid, secret: usize) -> io::Result<()> {
         "bind-udp" => UdpSocket::bind("127.0.0.1:0").map(drop),
         "unix-socket" => UnixDatagram::unbound().map(drop),
         "execute" => execute(),
-        "trace-parent" => ptrace::attach(parent).map_err(io::Error::from),
+        "trace-parent" => trace(parent),
         "read-parent" => read_parent(parent, secret),
         "signal-parent" => kill(parent, None).map_err(io::Error::from),
         "new-memory-file" => {
@@ -289,6 +287,14 @@ fn execute() -> io::Result<()> {
             Err(error) => Err(error.into()),
         },
     }
+}
+
+/// Where it succeeds, the parent stands still until it is let go again.
+fn trace(parent: Pid) -> io::Result<()> {
+    ptrace::attach(parent)?;
+    waitpid(parent, None)?;
+    ptrace::detach(parent, None)?;
+    Ok(())
 }
 
 fn read_parent(parent: Pid, secret: usize) -> io::Result<()> {
