@@ -16,7 +16,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 /// sockets; a machine with more tells no owner to whoever is beyond, who is then nobody known.
 const MAX_TABLE_BYTES: u64 = 32 << 20;
 
-/// Where the tables are. `self` is the network that this process is in.
+/// Where the tables are. `self` is the network that this process is in. They stay readable to a
+/// process that may not be dumped, and where `/proc` shows processes alone (`subset=pid`).
 const TABLES: [&str; 2] = ["/proc/self/net/tcp", "/proc/self/net/tcp6"];
 
 /// The user that the peer's socket belongs to: `peer` is its end of the connection, `local` is
