@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 type Face = fn(&[u8]);
 
 /// Every target and its face. A target is added here and in `fuzz/Cargo.toml`.
-const FACES: [(&str, Face); 12] = [
+const FACES: [(&str, Face); 13] = [
     ("attest", earnest_fuzz_faces::attest),
     ("card", earnest_fuzz_faces::card),
+    ("channel", earnest_fuzz_faces::channel),
     ("ear_token", earnest_fuzz_faces::ear_token),
     ("ek_chain", earnest_fuzz_faces::ek_chain),
     ("enrolment", earnest_fuzz_faces::enrolment),

@@ -11,6 +11,7 @@
 
 mod attest;
 mod card;
+mod channel;
 mod ear_token;
 mod ek_chain;
 mod enrolment;
@@ -24,6 +25,7 @@ mod sound;
 
 pub use attest::attest;
 pub use card::card;
+pub use channel::channel;
 pub use ear_token::ear_token;
 pub use ek_chain::ek_chain;
 pub use enrolment::enrolment;

@@ -1,0 +1,110 @@
+//! Writes the seeds of the fuzz target `channel` into a folder: `seeds fuzz/corpus`.
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+
+use earnest_channel::{
+    Confinement, Encoding, Failure, Flaw, FromWorker, HEARD_SAMPLES, Hello, Job, Report,
+    SoundFault, SoundKind, ToWorker, VERSION, encode,
+};
+use earnest_evidence::measured::SandboxLevel;
+use earnest_transcript::{Milliseconds, Segment, Word};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = std::env::args().nth(1).ok_or("expected a folder")?;
+    let folder = Path::new(&folder).join("channel");
+    fs::create_dir_all(&folder)?;
+    let write = |name: &str, bytes: Vec<u8>| fs::write(folder.join(name), bytes);
+
+    let mut stream = vec![b'd'];
+    for order in orders() {
+        stream.extend(encode(&order)?);
+    }
+    write("daemon", stream)?;
+    let mut stream = vec![b'w'];
+    for answer in answers() {
+        stream.extend(encode(&answer)?);
+    }
+    write("worker", stream)?;
+    for (place, answer) in answers().iter().enumerate() {
+        let frame = encode(answer)?;
+        write(&format!("answer-{place}"), [&b"w"[..], &frame].concat())?;
+        // The same as the whole of a job of every kind, after a second of sound.
+        for job in (0..16).step_by(2) {
+            let script = [&[b'e', job, 15][..], &frame].concat();
+            write(&format!("job-{job}-{place}"), script)?;
+        }
+    }
+    let mut script = vec![b'e', 12];
+    for answer in &answers()[2..5] {
+        script.push(20);
+        script.extend(encode(answer)?);
+    }
+    for (order, answer) in [(0xFF, 5), (0xFE, 6)] {
+        let mut script = script.clone();
+        script.push(order);
+        script.extend(encode(&answers()[answer])?);
+        write(&format!("script-{answer}"), script)?;
+    }
+    Ok(())
+}
+
+fn orders() -> Vec<ToWorker> {
+    let kind = SoundKind::Raw {
+        rate: 16_000,
+        channels: 1,
+        encoding: Encoding::S16Le,
+    };
+    vec![
+        ToWorker::Begin(Job { kind, words: true }),
+        ToWorker::Sound(vec![1, 2, 3, 4]),
+        ToWorker::EndOfSound,
+        ToWorker::Abandon,
+    ]
+}
+
+fn answers() -> Vec<FromWorker> {
+    let word = |start, end, text: &str| Word {
+        text: text.to_owned(),
+        start: Milliseconds(start),
+        end: Milliseconds(end),
+        probability: 0.9,
+    };
+    let kernels = "avx512-vnni".parse().expect("it is a name");
+    vec![
+        FromWorker::Hello(Hello {
+            version: VERSION,
+            sandbox: Confinement {
+                level: SandboxLevel::Full,
+                landlock_abi: Some(7),
+                seccomp: true,
+            },
+            kernels,
+        }),
+        FromWorker::Ready,
+        FromWorker::SpeechStarted {
+            at: Milliseconds(100),
+        },
+        FromWorker::Segment(Segment {
+            start: Milliseconds(100),
+            end: Milliseconds(900),
+            text: "Hello, you.".to_owned(),
+            tokens: vec![5, 1_000, 30_000],
+            avg_logprob: -0.25,
+            compression_ratio: 1.1,
+            no_speech_prob: 0.01,
+            words: vec![word(100, 400, "Hello,"), word(400, 900, "you.")],
+        }),
+        FromWorker::Heard {
+            samples: HEARD_SAMPLES,
+        },
+        FromWorker::Finished(Report {
+            samples: 16_000,
+            skipped: 2,
+            flaw: Some(Flaw::HeaderLength),
+        }),
+        FromWorker::Failed(Failure::Sound(SoundFault::Channels { found: 99 })),
+        FromWorker::Failed(Failure::Abandoned),
+    ]
+}
