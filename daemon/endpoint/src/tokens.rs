@@ -67,9 +67,9 @@ pub(crate) struct RenewAnswer {
 
 /// `POST /v1/token`.
 pub(crate) async fn issue(
-    _: OverUnix,
     State(shared): State<Arc<Shared>>,
     Permitted(permit): Permitted<Transcribe>,
+    _: OverUnix,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
@@ -105,9 +105,9 @@ fn base_url(listeners: &[String]) -> Option<String> {
 
 /// `POST /v1/token/renew`, with the token as bearer.
 pub(crate) async fn renew(
-    _: OverUnix,
     State(shared): State<Arc<Shared>>,
     Permitted(permit): Permitted<Transcribe>,
+    _: OverUnix,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let token = bearer(&headers).ok_or(Refusal::TokenNotFound)?;
@@ -124,9 +124,9 @@ pub(crate) async fn renew(
 
 /// `DELETE /v1/token`, with the token as bearer.
 pub(crate) async fn revoke(
-    _: OverUnix,
     State(shared): State<Arc<Shared>>,
     Permitted(permit): Permitted<Transcribe>,
+    _: OverUnix,
     headers: HeaderMap,
 ) -> Result<StatusCode, Refusal> {
     let token = bearer(&headers).ok_or(Refusal::TokenNotFound)?;
