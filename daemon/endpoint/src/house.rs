@@ -35,6 +35,12 @@ pub trait House: Send + Sync + 'static {
 
     /// How far the workers are locked in, in one plain line; nothing before the first one ran.
     fn sandbox(&self) -> Option<String>;
+
+    /// What keeps the gate from opening, in one plain line for the operator; nothing where
+    /// nothing does, or nobody knows more than the gate's own reason.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What an endpoint is built from.
@@ -65,6 +71,8 @@ pub struct StatusReport {
     pub uptime_seconds: u64,
     /// Where the gate stands.
     pub gate: Status,
+    /// What keeps the gate from opening.
+    pub trouble: Option<String>,
     /// The model that is served.
     pub model: String,
     /// How far the workers are locked in.
@@ -181,6 +189,7 @@ impl Shared {
             version: self.version.clone(),
             uptime_seconds: now.saturating_sub(self.started).as_secs(),
             gate: self.house.gate(),
+            trouble: self.house.trouble(),
             model: self.model.id.clone(),
             sandbox: self.house.sandbox(),
             workers: self

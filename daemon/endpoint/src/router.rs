@@ -12,7 +12,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 
-use crate::caller::{OverUnix, Permitted};
+use crate::caller::Permitted;
 use crate::front;
 use crate::house::Shared;
 use crate::refusal::Refusal;
@@ -100,6 +100,6 @@ async fn translate(_: Permitted<Transcribe>) -> Refusal {
     Refusal::TranslationNotOffered
 }
 
-async fn status(_: OverUnix, State(shared): State<Arc<Shared>>, _: Permitted<Operate>) -> Response {
+async fn status(State(shared): State<Arc<Shared>>, _: Permitted<Operate>) -> Response {
     json(&shared.status())
 }

@@ -18,6 +18,7 @@ use earnest_transcript::Milliseconds;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 use http_body_util::BodyExt as _;
+use hyper::body::Body as HttpBody;
 
 use crate::ask::boolean;
 use crate::body::{BodyFault, Pieces, drive};
@@ -41,6 +42,9 @@ pub(crate) async fn stream(
 ) -> Result<Response, Refusal> {
     let (head, body) = request.into_parts();
     let sound = Sound::of(&head.headers, head.uri.query().unwrap_or_default())?;
+    if HttpBody::is_end_stream(&body) {
+        return Err(Refusal::InvalidAudio);
+    }
     let work = work::begin(&serving, &permit, sound.job()).await?;
     let most = shared.limits.stream_bytes;
     let body = drive(move |pieces| async move {

@@ -38,7 +38,7 @@ pub(crate) async fn transcribe(
     let answering = async {
         let (wish, heard) = receive(&shared, &permit, &serving, request).await?;
         match wish.stream {
-            true => Ok(stream(heard, bill)),
+            true => stream(heard, bill).await,
             false => answer(wish, heard, bill).await,
         }
     };
@@ -188,22 +188,29 @@ async fn answer(wish: Wish, heard: Heard, bill: Bill) -> Result<Response, Refusa
     Ok(([(CONTENT_TYPE, HeaderValue::from_static(kind))], text).into_response())
 }
 
-/// The answer as server-sent events (HTML standard, "Server-sent events"), in OpenAI's names.
-fn stream(heard: Heard, bill: Bill) -> Response {
+/// The answer as server-sent events (HTML standard, "Server-sent events"), in OpenAI's names. It
+/// begins with the first news, so that sound that cannot be read is refused with its own status.
+async fn stream(mut heard: Heard, bill: Bill) -> Result<Response, Refusal> {
+    let first = heard.next().await?;
     let body = drive(move |pieces| async move {
-        if let Err(refusal) = tell(heard, &bill, &pieces).await {
+        if let Err(refusal) = tell(first, heard, &bill, &pieces).await {
             bill.failed(&refusal);
             pieces.send(event(&refusal.object())).await;
         }
     });
     let kind = HeaderValue::from_static("text/event-stream");
-    ([(CONTENT_TYPE, kind)], body).into_response()
+    Ok(([(CONTENT_TYPE, kind)], body).into_response())
 }
 
-async fn tell(mut heard: Heard, bill: &Bill, pieces: &Pieces) -> Result<(), Refusal> {
+async fn tell(
+    mut news: News,
+    mut heard: Heard,
+    bill: &Bill,
+    pieces: &Pieces,
+) -> Result<(), Refusal> {
     let mut text = String::new();
     loop {
-        match heard.next().await? {
+        match news {
             News::Speech(_) => {}
             News::Segment(segment) if segment.text.is_empty() => {}
             News::Segment(segment) => {
@@ -221,6 +228,7 @@ async fn tell(mut heard: Heard, bill: &Bill, pieces: &Pieces) -> Result<(), Refu
                 return Ok(());
             }
         }
+        news = heard.next().await?;
     }
 }
 

@@ -85,3 +85,36 @@ async fn the_document_has_every_method_and_no_other() {
         assert_eq!(allowed, described, "{path}");
     }
 }
+
+#[tokio::test]
+async fn the_status_is_what_the_document_says() {
+    fn check(value: &Value, schema: &Value, document: &Value) {
+        let mut schema = schema;
+        if let Some(reference) = schema["$ref"].as_str() {
+            let place = reference.trim_start_matches('#');
+            schema = document
+                .pointer(place)
+                .expect("a reference leads somewhere");
+        }
+        let Some(described) = schema["properties"].as_object() else {
+            return;
+        };
+        let members = value.as_object().expect("an object");
+        let mut names: Vec<_> = members.keys().collect();
+        names.sort_unstable();
+        let mut expected: Vec<_> = described.keys().collect();
+        expected.sort_unstable();
+        assert_eq!(names, expected);
+        for (name, value) in members {
+            check(value, &described[name], document);
+        }
+    }
+    let daemon = daemon().await;
+    let document: Value = serde_json::from_str(DOCUMENT).expect("the document is JSON");
+    let status = daemon.ask(get("/v1/status")).await.json();
+    check(
+        &status,
+        &document["components"]["schemas"]["Status"],
+        &document,
+    );
+}

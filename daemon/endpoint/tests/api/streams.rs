@@ -146,6 +146,15 @@ async fn more_sound_than_the_bound_ends_the_stream() {
 }
 
 #[tokio::test]
+async fn no_sound_at_all_is_refused() {
+    let daemon = daemon().await;
+    let answer = daemon
+        .ask(request("POST", "/v1/audio/stream", &[], ""))
+        .await;
+    assert_eq!(answer.refusal(), (400, "invalid_audio".to_owned()));
+}
+
+#[tokio::test]
 async fn parameters_that_mean_nothing_are_refused_before_any_sound() {
     let daemon = daemon().await;
     for (query, kind, status, code) in [

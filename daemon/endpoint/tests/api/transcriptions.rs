@@ -151,6 +151,17 @@ async fn a_streamed_answer_is_deltas_that_make_up_its_text() {
 }
 
 #[tokio::test]
+async fn a_stream_that_cannot_begin_is_refused_with_its_own_status() {
+    let daemon = daemon().await;
+    for (sound, status) in [("no sound\n", 400), ("crash\n", 502)] {
+        let answer = daemon
+            .upload(&[MODEL, ("stream", "true"), ("file", sound)])
+            .await;
+        assert_eq!(answer.refusal().0, status);
+    }
+}
+
+#[tokio::test]
 async fn models_are_listed_by_all_their_names() {
     let daemon = daemon().await;
     let list = daemon.ask(get("/v1/models")).await.json();
