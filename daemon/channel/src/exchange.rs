@@ -30,9 +30,10 @@ const SLACK_MILLISECONDS: u64 = 1_000;
 /// One job, from the daemon's side.
 ///
 /// ```
-/// use earnest_channel::{Exchange, FromWorker, Job, Misbehaviour, Report, SoundKind};
+/// use earnest_channel::{Encoding, Exchange, FromWorker, Job, Misbehaviour, Report, SoundKind};
 ///
-/// let mut exchange = Exchange::new(Job { kind: SoundKind::Container, words: false });
+/// let kind = SoundKind::Raw { rate: 16_000, channels: 1, encoding: Encoding::S16Le };
+/// let mut exchange = Exchange::new(Job { kind, words: false });
 /// let report = Report { samples: 0, skipped: 0, flaw: None };
 /// let early = exchange.answer(&FromWorker::Finished(report), 4);
 /// assert_eq!(early, Err(Misbehaviour::Early));
@@ -64,7 +65,7 @@ pub enum Misbehaviour {
     /// Something after its last word on the job.
     #[error("it went on after its last word")]
     Late,
-    /// It finished before all the sound was sent.
+    /// It finished before all the raw sound was sent.
     #[error("it finished before the sound did")]
     Early,
     /// Times that go back.
@@ -164,7 +165,8 @@ impl Exchange {
             FromWorker::Segment(segment) => self.segment(segment),
             FromWorker::Heard { samples } => self.hearing(*samples),
             FromWorker::Finished(report) => {
-                if !self.ended {
+                // A file may end before its bytes do: something may stand behind its sound.
+                if !self.ended && self.job.kind != SoundKind::Container {
                     return Err(Misbehaviour::Early);
                 }
                 self.within_sound(report.samples / SAMPLES_PER_MILLISECOND)?;

@@ -19,9 +19,10 @@
 //!                           <-    Begin…
 //! ```
 //!
-//! After `Finished` or `Failed` a worker reads and drops everything up to the next `Begin`:
-//! sound that was on its way, the end of it, an `Abandon` that crossed. So neither side ever
-//! waits to learn which job a message belongs to. The end of the stream ends the worker.
+//! `Finished` may come before the end of a file that has something behind its sound. After
+//! `Finished` or `Failed` a worker reads and drops everything up to the next `Begin`: sound that
+//! was on its way, the end of it, an `Abandon` that crossed. So neither side ever waits to learn
+//! which job a message belongs to. The end of the stream ends the worker.
 //!
 //! The worker reads and writes with [`read`] and [`write`]; the daemon brings its own bytes to
 //! a [`Decoder`].

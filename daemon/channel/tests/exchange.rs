@@ -115,6 +115,13 @@ fn what_is_out_of_turn_is_told_apart() {
 }
 
 #[test]
+fn a_file_may_end_before_its_bytes_do() {
+    let mut exchange = after(FILE, 100);
+    assert_eq!(exchange.answer(&finished(3_200_000), 10), Ok(()));
+    assert!(exchange.is_over());
+}
+
+#[test]
 fn words_are_for_who_asked_for_them() {
     let mut worded = segment(0, 1_000);
     if let FromWorker::Segment(segment) = &mut worded {

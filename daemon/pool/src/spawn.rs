@@ -18,8 +18,9 @@ use tokio::sync::oneshot;
 
 use crate::PoolOptions;
 
-/// Processes that may be waited for at once; who asks beyond it waits for the thread.
-const QUEUE: usize = 8;
+/// Processes that may be waited for at once, whatever the options say: no machine has room for
+/// so many workers.
+const MOST_PLACES: usize = 1_024;
 
 /// A process that was started, and our end of its socket.
 #[derive(Debug)]
@@ -43,7 +44,9 @@ pub(crate) struct Spawner {
 impl Spawner {
     /// Starts the thread. Called within a runtime, which will watch the processes.
     pub(crate) fn start(options: &PoolOptions) -> io::Result<Spawner> {
-        let (orders, taken) = mpsc::sync_channel::<Order>(QUEUE);
+        // Never more start at once than there are places, warm ones and a trial's included.
+        let places = options.most.saturating_add(options.warm).saturating_add(1);
+        let (orders, taken) = mpsc::sync_channel::<Order>(places.min(MOST_PLACES));
         let (program, arguments) = (options.program.clone(), options.arguments.clone());
         let runtime = Handle::current();
         let serve = move || {
@@ -66,7 +69,6 @@ impl Spawner {
     pub(crate) async fn spawn(&self, weights: Arc<OwnedFd>) -> io::Result<Spawned> {
         let (answer, answered) = oneshot::channel();
         let gone = || io::Error::other("the thread that starts workers has ended");
-        // Orders are as few as the pool has places, so there is room.
         let sent = self.orders.try_send(Order { weights, answer });
         sent.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?

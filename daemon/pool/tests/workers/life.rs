@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use earnest_channel::{Job, SoundKind};
 use earnest_evidence::measured::SandboxLevel;
 use earnest_gate::Measurement;
 use earnest_pool::{BeginError, PoolOptions, SessionError};
@@ -26,6 +27,26 @@ pub(crate) async fn an_application_keeps_its_worker() -> Outcome {
         assert_eq!(next.piece().await?, again);
         assert_eq!(next.finish().await?.samples, 16_000);
     }
+    Ok(())
+}
+
+pub(crate) async fn a_file_may_end_before_its_bytes_do() -> Outcome {
+    let kit = Kit::new(usual)?;
+    let file = Job {
+        kind: SoundKind::Container,
+        words: false,
+    };
+    let session = kit.pool.begin(&kit.open, &kit.permit(1)?, file).await?;
+    let mut job = Running::of(session);
+    let worker = job.piece().await?;
+    job.send("!early").await;
+    // What stands behind the sound is taken from the client until that has heard of the end.
+    job.send(vec![0; 1 << 20]).await;
+    assert_eq!(job.outcome().await?.samples, 16_000);
+    let mut next = kit.begin(1).await?;
+    let same = Identity { job: 2, ..worker };
+    assert_eq!(next.piece().await?, same);
+    assert_eq!(next.finish().await?.samples, 16_000);
     Ok(())
 }
 

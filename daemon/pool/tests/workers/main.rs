@@ -68,6 +68,7 @@ fn trials() -> Vec<Trial> {
         faults::less_than_the_least_sandbox_is_refused,
         faults::a_program_that_is_not_there_is_told,
         life::an_application_keeps_its_worker,
+        life::a_file_may_end_before_its_bytes_do,
         life::a_worker_is_never_shared_between_applications,
         life::the_bounds_are_told_at_once,
         life::jobs_that_begin_together_all_get_a_worker,

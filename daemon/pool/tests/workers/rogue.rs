@@ -214,7 +214,10 @@ impl Job {
                 exit(0);
             }
             "out-of-turn" => write(socket, &FromWorker::Ready)?,
-            "early" => write(socket, &FromWorker::Finished(self.report()))?,
+            "early" => {
+                self.open = false;
+                write(socket, &FromWorker::Finished(self.report()))?;
+            }
             "backwards" => {
                 self.bytes += PIECE;
                 write(socket, &FromWorker::Segment(self.segment(0, 1)))?;
