@@ -1,6 +1,8 @@
 //! The certificate that TLS listeners show: signed by the device's authority, short-lived, and
 //! replaced long before its end, whether the gate is open or not.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -96,6 +98,9 @@ impl Certificates {
         if let Some(path) = &self.authority {
             let written = earnest_files::write(path, authority.as_bytes(), Readers::Others);
             written.map_err(|error| told(&error))?;
+            // It is for everybody, also under a service's mask of 0077.
+            let readable = fs::set_permissions(path, Permissions::from_mode(0o644));
+            readable.map_err(|error| told(&error))?;
         }
         self.leaf = Some(leaf);
         self.telemetry.record(Event::CertificateRenewed);

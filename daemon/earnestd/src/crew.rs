@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use earnest_channel::{Confinement, Job, SoundKind};
 use earnest_evidence::measured::SandboxLevel;
+use earnest_gate::Trial;
 use earnest_pool::{
     BeginError, Event, JobLimits, Pool, PoolError, PoolOptions, SessionError, StartError,
 };
@@ -30,8 +31,12 @@ pub trait Crew: Send + Sync + 'static {
         weights: &Weights,
     ) -> impl Future<Output = Result<SandboxLevel, CrewError>> + Send;
 
-    /// What one of them hears in a clip.
-    fn hear(&self, clip: Arc<Clip>) -> impl Future<Output = Result<String, CrewError>> + Send;
+    /// What one of them hears in a clip, by leave of the gate that is to open by it.
+    fn hear(
+        &self,
+        trial: Trial,
+        clip: Arc<Clip>,
+    ) -> impl Future<Output = Result<String, CrewError>> + Send;
 
     /// Ends them all, waits until they are gone, and gives up the weights. Says how many there
     /// were.
@@ -152,9 +157,9 @@ impl Crew for Workers {
         Ok(level)
     }
 
-    async fn hear(&self, clip: Arc<Clip>) -> Result<String, CrewError> {
+    async fn hear(&self, trial: Trial, clip: Arc<Clip>) -> Result<String, CrewError> {
         let pool = self.pool().ok_or(CrewError::Ended)?;
-        let heard = timeout(TEST, hear(&pool, &clip)).await;
+        let heard = timeout(TEST, hear(&pool, trial, &clip)).await;
         heard.unwrap_or(Err(CrewError::Late { limit: TEST }))
     }
 
@@ -167,12 +172,12 @@ impl Crew for Workers {
     }
 }
 
-async fn hear(pool: &Pool, clip: &Clip) -> Result<String, CrewError> {
+async fn hear(pool: &Pool, trial: Trial, clip: &Clip) -> Result<String, CrewError> {
     let job = Job {
         kind: SoundKind::Container,
         words: false,
     };
-    let (mut sound, mut events) = pool.begin_trial(job).await?.split();
+    let (mut sound, mut events) = pool.begin_trial(trial, job).await?.split();
     let clip = clip.sound.clone();
     // Sound and events run side by side. A sender that fails leaves the reason to the events.
     let send = async move {

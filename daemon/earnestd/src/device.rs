@@ -34,7 +34,6 @@ pub struct DeviceGround {
     /// In a fleet, the key of its results.
     result_key: Option<ResultVerifier>,
     configuration: Digest,
-    threads: usize,
     leaf: Duration,
     /// The device, where it is kept between questions.
     kept: Option<Device>,
@@ -62,7 +61,6 @@ impl DeviceGround {
             release_key: keys::releases(&model.release_key)?,
             result_key,
             configuration: configuration.digest,
-            threads: configuration.workers.threads,
             leaf: configuration.listen.leaf,
             kept: None,
             seen: None,
@@ -137,23 +135,29 @@ impl DeviceGround {
 }
 
 impl Ground for DeviceGround {
-    fn unseal(&mut self) -> Result<(Weights, Measurement), GroundError> {
-        let (speech, voice, measurement) = self.with(|ground, device| {
+    type Opened = Opened;
+
+    fn unseal(&mut self) -> Result<(Opened, Measurement), GroundError> {
+        self.with(|ground, device| {
             let measurement = measurement(device)?;
-            let speech = ground.model(device, &ground.speech, ground.speech_card)?;
-            let voice = ground.model(device, &ground.voice, VOICE_CARD)?;
-            Ok((speech, voice, measurement))
-        })?;
-        let clip = clip(&speech).ok_or(GroundError::NoSample {
-            card: self.speech_card,
+            let opened = Opened {
+                speech: ground.model(device, &ground.speech, ground.speech_card)?,
+                voice: ground.model(device, &ground.voice, VOICE_CARD)?,
+            };
+            Ok((opened, measurement))
+        })
+    }
+
+    fn prepare(Opened { speech, voice }: Opened) -> Result<Weights, GroundError> {
+        let clip = clip(&speech).ok_or_else(|| GroundError::NoSample {
+            card: speech.card().name().to_owned(),
         })?;
         let package = content::packages_digest(&[&speech, &voice]);
-        let weights = Weights {
-            descriptor: engine::prepare(&speech, &voice, self.threads)?,
+        Ok(Weights {
+            descriptor: engine::prepare(&speech, &voice)?,
             clip: clip.into(),
             package: package.ok_or(GroundError::NoPackage)?,
-        };
-        Ok((weights, measurement))
+        })
     }
 
     fn measure(&mut self) -> Result<Measurement, GroundError> {
@@ -184,6 +188,12 @@ impl Ground for DeviceGround {
         self.seen = kept;
         Ok(verdict)
     }
+}
+
+/// The models, opened. Dropping them overwrites them.
+pub struct Opened {
+    speech: Model,
+    voice: Model,
 }
 
 /// The digest of the boot PCRs, as they are now.

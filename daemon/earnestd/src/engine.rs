@@ -17,7 +17,9 @@ pub const WORKER: &str = "worker";
 pub fn worker_arguments(memory: u64, threads: usize) -> Vec<OsString> {
     let options = Options { memory, threads };
     let rest = options.arguments().into_iter().map(OsString::from);
-    std::iter::once(OsString::from(WORKER)).chain(rest).collect()
+    std::iter::once(OsString::from(WORKER))
+        .chain(rest)
+        .collect()
 }
 
 /// Prepares the weights of both models for this machine, into one sealed memfd that every

@@ -13,6 +13,7 @@ use crate::weights::Weights;
 /// The gate, behind a lock that is held for moments alone.
 pub struct Gatehouse {
     gate: Mutex<Gate<Weights>>,
+    trouble: Mutex<Option<String>>,
     clock: Clock,
 }
 
@@ -21,6 +22,7 @@ impl Gatehouse {
     pub fn new(mode: Mode, schedule: Schedule, clock: Clock) -> Gatehouse {
         Gatehouse {
             gate: Mutex::new(Gate::new(mode, schedule, clock.now())),
+            trouble: Mutex::default(),
             clock,
         }
     }
@@ -50,7 +52,26 @@ impl Gatehouse {
         self.ask(|gate, now| gate.status(now))
     }
 
-    /// Whether a model is held.
+    /// What keeps the gate from opening, in one plain line for an operator; nothing where
+    /// nothing does, or nobody knows yet.
+    pub fn trouble(&self) -> Option<String> {
+        self.last_trouble().clone()
+    }
+
+    /// Notes what keeps the gate from opening, and says whether that is news.
+    pub fn note(&self, trouble: Option<String>) -> bool {
+        let mut last = self.last_trouble();
+        let news = *last != trouble;
+        *last = trouble;
+        news
+    }
+
+    /// A line is replaced whole.
+    fn last_trouble(&self) -> MutexGuard<'_, Option<String>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether no model is held.
     pub fn is_shut(&self) -> bool {
         let state = self.ask(|gate, _| gate.state());
         matches!(state, GateState::Sealed | GateState::Closed)
@@ -81,6 +102,10 @@ impl House for Front {
 
     fn gate(&self) -> Status {
         self.gatehouse.status()
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.gatehouse.trouble()
     }
 
     fn sandbox(&self) -> Option<String> {

@@ -26,13 +26,23 @@ use crate::weights::Weights;
 
 /// The device, as the guardian sees it. Every call blocks.
 pub trait Ground: Send + 'static {
-    /// Opens the models, prepares their weights and forgets the models. The measurement is
-    /// that of the boot PCRs **before** the unsealing.
+    /// The models, opened.
+    type Opened: Send + 'static;
+
+    /// Opens the models. The measurement is that of the boot PCRs **before** the unsealing.
     ///
     /// # Errors
     ///
     /// When the TPM refuses or is out of reach, or a package is missing, damaged or another's.
-    fn unseal(&mut self) -> Result<(Weights, Measurement), GroundError>;
+    fn unseal(&mut self) -> Result<(Self::Opened, Measurement), GroundError>;
+
+    /// Prepares the weights of opened models, which are forgotten. The device is not asked
+    /// anything, so whoever has a question for it need not wait.
+    ///
+    /// # Errors
+    ///
+    /// When a model does not load, or has nothing to be tried with.
+    fn prepare(opened: Self::Opened) -> Result<Weights, GroundError>;
 
     /// Reads the boot PCRs.
     ///
@@ -176,7 +186,7 @@ pub enum GroundError {
     #[error("the package of {card} holds no sample to try it with: seal it anew")]
     NoSample {
         /// The package's card.
-        card: &'static str,
+        card: String,
     },
     /// The packages are no sealed ones.
     #[error("the models came out of no package")]

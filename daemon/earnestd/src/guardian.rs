@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use earnest_evidence::Digest;
 use earnest_evidence::measured::SandboxLevel;
-use earnest_gate::{Answer, Changes, Effect, KnownAnswers, Measurement};
+use earnest_gate::{Answer, Changes, Effect, KnownAnswers, Measurement, Trial};
 use earnest_policy::Policy;
 use earnest_printable::describe;
 use earnest_telemetry::{Event, Telemetry};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 
 use crate::crew::{Crew, CrewError};
@@ -27,6 +27,10 @@ use crate::device::is_passing;
 use crate::gatehouse::Gatehouse;
 use crate::ground::{Ground, GroundError, Keeper, Verdict};
 use crate::notify;
+use crate::weights::Clip;
+
+#[cfg(test)]
+mod tests;
 
 /// From a change of the measurement to a closed gate at most, ending the workers not counted:
 /// two seconds are promised.
@@ -71,8 +75,6 @@ pub struct Guardian<G, C> {
     /// What the measured log has of this daemon; one that starts is news, and so is one whose
     /// packages or sandbox changed since.
     recorded: Option<(Digest, SandboxLevel)>,
-    /// Why the latest attempt to open failed, so that it is said once.
-    trouble: Option<String>,
     /// Tells whether the first attempt is over, be it as it may.
     attempted: watch::Sender<bool>,
 }
@@ -108,7 +110,6 @@ impl<G: Ground, C: Crew> Guardian<G, C> {
             policy,
             telemetry,
             recorded: None,
-            trouble: None,
             attempted: watch::Sender::new(false),
         }
     }
@@ -166,7 +167,9 @@ impl<G: Ground, C: Crew> Guardian<G, C> {
         if again && self.settings.fleet {
             self.demand_result().await?;
         }
-        let (weights, measurement) = self.keeper.ask(UNSEALING, G::unseal).await?;
+        let (opened, measurement) = self.keeper.ask(UNSEALING, G::unseal).await?;
+        let prepared = spawn_blocking(move || G::prepare(opened)).await;
+        let weights = prepared.unwrap_or(Err(GroundError::Broken))?;
         let started = self.crew.start(&weights).await;
         let recorded = match started {
             Ok(sandbox) => self.record(weights.package, sandbox).await,
@@ -176,7 +179,7 @@ impl<G: Ground, C: Crew> Guardian<G, C> {
             self.crew.end().await;
             return Err(error);
         }
-        self.trouble = None;
+        self.gatehouse.note(None);
         let changes = self
             .gatehouse
             .change(|gate, now| gate.unsealed(now, weights, measurement));
@@ -206,12 +209,12 @@ impl<G: Ground, C: Crew> Guardian<G, C> {
         Ok(())
     }
 
-    fn complain(&mut self, error: &Unopened) {
+    /// Says why the gate stays closed, once.
+    fn complain(&self, error: &Unopened) {
         let trouble = describe(error);
-        if self.trouble.as_ref() != Some(&trouble) {
+        if self.gatehouse.note(Some(trouble.clone())) {
             tracing::warn!("the gate stays closed: {trouble}");
             notify::status(&format!("closed: {trouble}"));
-            self.trouble = Some(trouble);
         }
     }
 
@@ -226,10 +229,10 @@ impl<G: Ground, C: Crew> Guardian<G, C> {
         let mut first_look = true;
         loop {
             let due = tests.is_empty() && Instant::now() >= test_from;
-            if due && let Some(clip) = self.due_clip() {
+            if due && let Some((trial, clip)) = self.due_test() {
                 let crew = Arc::clone(&self.crew);
                 tests.spawn(async move {
-                    let heard = crew.hear(Arc::clone(&clip)).await;
+                    let heard = crew.hear(trial, Arc::clone(&clip)).await;
                     heard.map(|heard| (clip, heard))
                 });
             }
@@ -265,10 +268,10 @@ impl<G: Ground, C: Crew> Guardian<G, C> {
         }
     }
 
-    fn due_clip(&self) -> Option<Arc<crate::weights::Clip>> {
+    fn due_test(&self) -> Option<(Trial, Arc<Clip>)> {
         self.gatehouse.ask(|gate, now| {
             let model = gate.model().filter(|_| gate.answers_due(now))?;
-            Some(Arc::clone(&model.clip))
+            Some((gate.trial()?, Arc::clone(&model.clip)))
         })
     }
 
@@ -276,6 +279,7 @@ impl<G: Ground, C: Crew> Guardian<G, C> {
         let answers = KnownAnswers::check(&[Answer { expected, heard }]);
         if let Err(wrong) = &answers {
             tracing::error!("{wrong}");
+            self.gatehouse.note(Some(wrong.to_string()));
         }
         let changes = self
             .gatehouse
@@ -309,7 +313,9 @@ impl<G: Ground, C: Crew> Guardian<G, C> {
     }
 
     fn lost(&self, error: &GroundError) -> Changes {
-        tracing::warn!("the TPM is lost: {}", describe(error));
+        let trouble = describe(error);
+        tracing::warn!("the TPM is lost: {trouble}");
+        self.gatehouse.note(Some(trouble));
         self.gatehouse.change(|gate, now| gate.tpm_lost(now))
     }
 

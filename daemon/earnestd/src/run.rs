@@ -14,7 +14,7 @@ use earnest_telemetry::{Clock, Event, Telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::certificates::Certificates;
 use crate::configuration::{self, Configuration, LimitSettings, Size};
@@ -80,28 +80,22 @@ pub async fn run(
     }
 
     let folder = configuration.listen.unix.as_ref();
-    let mut certificates = Certificates::new(
+    let certificates = Certificates::new(
         house.keeper.clone(),
         identity,
         house.telemetry.clone(),
         folder.and_then(|path| path.path().parent()),
     );
-    // The first one before anybody is told that the daemon is ready.
-    certificates.renew().await;
-    let renewing = tokio::spawn(certificates.run());
-
     let (stop, stopping) = watch::channel(false);
     let guardian = house.guardian(&configuration);
-    let mut attempted = guardian.attempted();
+    let attempted = guardian.attempted();
     let guarding = tokio::spawn(guardian.run(stopping));
-    let ready = tokio::spawn({
-        let (gatehouse, telemetry) = (Arc::clone(&house.gatehouse), house.telemetry.clone());
-        async move {
-            let _ = timeout(FIRST_ATTEMPT, attempted.wait_for(|attempted| *attempted)).await;
-            telemetry.record(Event::Started);
-            notify::ready(&gatehouse.status().to_string());
-        }
-    });
+    let announcing = tokio::spawn(announce(
+        certificates,
+        attempted,
+        Arc::clone(&house.gatehouse),
+        house.telemetry.clone(),
+    ));
 
     let telemetry = house.telemetry.clone();
     let served = serve(house.parts(&configuration), listeners, async move {
@@ -112,13 +106,33 @@ pub async fn run(
     .await;
 
     // Nobody is served any more: now the gate closes, and everything is forgotten.
-    ready.abort();
-    renewing.abort();
+    announcing.abort();
     stop.send_replace(true);
     closed(guarding).await;
     let drained = served?;
     tracing::info!(cut = drained.cut, "ended");
     Ok(())
+}
+
+/// Says that the daemon is ready once it shows a certificate and has tried to open the gate,
+/// and then keeps the certificate alive.
+async fn announce(
+    mut certificates: Certificates,
+    mut attempted: watch::Receiver<bool>,
+    gatehouse: Arc<Gatehouse>,
+    telemetry: Telemetry,
+) {
+    // Side by side: while the weights are prepared, the TPM is free to sign.
+    let mut pause = Duration::ZERO;
+    let renewed = async { pause = certificates.renew().await };
+    let opened = async { drop(attempted.wait_for(|attempted| *attempted).await) };
+    let both = async { tokio::join!(renewed, opened) };
+    // That the gate could not be tried yet is shown by how it stands.
+    let _ = timeout(FIRST_ATTEMPT, both).await;
+    telemetry.record(Event::Started);
+    notify::ready(&gatehouse.status().to_string());
+    sleep(pause).await;
+    certificates.run().await;
 }
 
 /// Everything that lives as long as the daemon.
