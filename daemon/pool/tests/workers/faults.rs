@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use earnest_channel::{DecodeError, Failure, Misbehaviour, SoundFault};
+use earnest_channel::{DecodeError, Failure, Job, Misbehaviour, SoundFault, SoundKind};
 use earnest_evidence::measured::SandboxLevel;
 use earnest_pool::{BeginError, Misdeed, PoolOptions, SessionError, StartError};
 use earnest_telemetry::WorkerEnd;
 
-use crate::kit::{Identity, Kit, Outcome, is_there, until, until_gone};
+use crate::kit::{Identity, Kit, Outcome, Running, is_there, until, until_gone};
 
 /// Long enough for honest workers on a busy machine, short enough to wait for.
 const STALL: Duration = Duration::from_secs(3);
@@ -114,9 +114,25 @@ pub(crate) async fn a_worker_that_ignores_the_end_is_hung() -> Outcome {
 }
 
 pub(crate) async fn work_has_an_end_for_all_the_signs_of_life() -> Outcome {
-    let is_right = |error: &SessionError| matches!(error, SessionError::WorkerHung { limit } if limit.as_millis() >= 2_000);
-    let change = |options: &mut PoolOptions| options.limits.work = Duration::from_secs(2);
-    costs_one_job(&["deaf"], is_right, WorkerEnd::TimedOut, change).await
+    let limit = Duration::from_secs(2);
+    let kit = Kit::new(|options| {
+        options.limits.work = limit;
+        options.limits.work_per_second = 0;
+    })?;
+    // Of a file nobody knows how long it is.
+    let file = Job {
+        kind: SoundKind::Container,
+        words: false,
+    };
+    let session = kit.pool.begin(&kit.open, &kit.permit(1)?, file).await?;
+    let mut job = Running::of(session);
+    let worker = job.piece().await?;
+    job.send("!restless").await;
+    let error = job.finish().await.expect_err("the job went well");
+    assert_eq!(error, SessionError::WorkerHung { limit });
+    until_gone(worker.process).await;
+    kit.until_told(WorkerEnd::TimedOut).await;
+    Ok(())
 }
 
 pub(crate) async fn a_flood_costs_one_job() -> Outcome {

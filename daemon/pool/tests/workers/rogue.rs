@@ -9,11 +9,12 @@ use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{ExitCode, abort, exit};
-use std::thread::park;
+use std::thread::{park, sleep};
+use std::time::Duration;
 
 use earnest_channel::{
-    Confinement, Failure, FromWorker, Hello, Report, SoundFault, ToWorker, VERSION, encode, read,
-    write,
+    Confinement, Failure, FromWorker, HEARD_SAMPLES, Hello, Report, SoundFault, ToWorker, VERSION,
+    encode, read, write,
 };
 use earnest_evidence::measured::SandboxLevel;
 use earnest_sandbox::{Limits, enter};
@@ -225,6 +226,14 @@ impl Job {
             }
             "beyond" => write(socket, &FromWorker::Segment(self.segment(0, 9_999)))?,
             "abandon" => write(socket, &FromWorker::Failed(Failure::Abandoned))?,
+            // Busy for ever, and says so.
+            "restless" => {
+                for count in 1.. {
+                    let samples = count * HEARD_SAMPLES;
+                    write(socket, &FromWorker::Heard { samples })?;
+                    sleep(Duration::from_millis(20));
+                }
+            }
             "refuse" => {
                 self.open = false;
                 let failure = Failure::Sound(SoundFault::NotSound);
