@@ -14,7 +14,7 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
-use crate::limits::{REFUSED_BYTES, REFUSED_TIME};
+use crate::limits::{REFUSED_BYTES, REFUSED_LIVE_TIME, REFUSED_TIME};
 use crate::refusal::Refusal;
 
 /// Why a body did not come whole.
@@ -142,10 +142,15 @@ impl Leftover {
         let Ok(mut rest) = self.rest.try_recv() else {
             return;
         };
+        let size = HttpBody::size_hint(&rest);
         // A body that says that it goes past the bound is not waited for at all.
-        if HttpBody::size_hint(&rest).lower() > REFUSED_BYTES {
+        if size.lower() > REFUSED_BYTES {
             return;
         }
+        let patience = match size.exact() {
+            Some(_) => REFUSED_TIME,
+            None => REFUSED_LIVE_TIME,
+        };
         let drop_all = async {
             let mut room = REFUSED_BYTES;
             while let Some(Ok(frame)) = rest.frame().await {
@@ -157,7 +162,7 @@ impl Leftover {
             }
         };
         // Too slow is as good as too long: the connection ends either way.
-        let _ = timeout(REFUSED_TIME, drop_all).await;
+        let _ = timeout(patience, drop_all).await;
     }
 }
 
@@ -257,6 +262,16 @@ mod tests {
         assert!(watched.frame().await.is_some());
         drop(watched);
         leftover.drain(true).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_without_an_end_holds_its_refusal_up_for_a_moment_alone() {
+        let silent = StreamBody::new(stream::pending::<Result<Frame<Bytes>, BodyFault>>());
+        let (watched, leftover) = watch(Body::new(silent), Duration::from_secs(60));
+        drop(watched);
+        let before = Instant::now();
+        leftover.drain(false).await;
+        assert_eq!(before.elapsed(), REFUSED_LIVE_TIME);
     }
 
     #[tokio::test]

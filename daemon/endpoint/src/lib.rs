@@ -35,6 +35,7 @@ mod house;
 mod limits;
 mod models;
 mod origin;
+mod paced;
 mod record;
 mod refusal;
 mod router;

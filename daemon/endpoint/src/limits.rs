@@ -12,7 +12,8 @@ pub struct Limits {
     pub held_bytes: u64,
     /// Most bytes of sound of one stream.
     pub stream_bytes: u64,
-    /// Longest silence of a caller in the middle of a body.
+    /// Longest time in the middle of a request or an answer in which a caller sends nothing that
+    /// is waited for, or takes nothing that is sent.
     pub body_idle: Duration,
     /// Longest time from the head of a form to its answer.
     pub request_time: Duration,
@@ -65,3 +66,7 @@ pub(crate) const REFUSED_BYTES: u64 = 32 << 20;
 
 /// Longest time for that.
 pub(crate) const REFUSED_TIME: Duration = Duration::from_secs(5);
+
+/// Longest time for that where the request does not say how long it is: it may be a microphone,
+/// which never ends, and whose program waits for the answer.
+pub(crate) const REFUSED_LIVE_TIME: Duration = Duration::from_millis(250);

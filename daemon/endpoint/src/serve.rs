@@ -19,6 +19,7 @@ use tower::ServiceExt as _;
 use crate::caller::Caller;
 use crate::house::{Parts, Shared};
 use crate::limits::{HEAD_BYTES, HEADERS};
+use crate::paced::Paced;
 use crate::router::router;
 
 /// How serving ended.
@@ -168,13 +169,14 @@ async fn serve_connection(
         request.extensions_mut().insert(Arc::clone(&caller));
         request.map(Body::new)
     });
+    let paced = Paced::new(connection, shared.limits.body_idle);
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(shared.limits.head_time)
         .max_headers(HEADERS)
         .max_header_size(HEAD_BYTES)
         .max_buf_size(2 * HEAD_BYTES)
-        .serve_connection(TokioIo::new(connection), TowerToHyperService::new(service));
+        .serve_connection(TokioIo::new(paced), TowerToHyperService::new(service));
     let mut serving = std::pin::pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => Some(ended),

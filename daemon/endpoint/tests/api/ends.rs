@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::timeout;
 
 use crate::house::Daemon;
-use crate::http::{FORM, form, upload, whole};
+use crate::http::{FORM, PATIENCE, form, upload, whole};
 use crate::streams::Live;
 use crate::{daemon, setting};
 
@@ -58,6 +59,37 @@ async fn a_caller_that_goes_away_while_its_worker_thinks_frees_it() {
     drop(stream);
     daemon.at_rest().await;
     daemon.recorded(": 499 after").await;
+}
+
+#[tokio::test]
+async fn a_caller_that_does_not_read_is_given_up() {
+    let mut setting = setting();
+    setting.limits.body_idle = Duration::from_millis(300);
+    let daemon = Daemon::start(setting).await;
+    // Far more than any system buffers.
+    let text = "a ".repeat(2 << 10);
+    let script: String = (0..4_000_u64)
+        .map(|second| format!("say {} {} {text}\n", second * 1000, second * 1000 + 1000))
+        .collect();
+    let head = format!(
+        "POST /v1/audio/stream HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n",
+        script.len()
+    );
+    let stream = daemon.unix().await;
+    let (mut reader, mut writer) = stream.into_split();
+    let writing = async {
+        writer.write_all(head.as_bytes()).await?;
+        writer.write_all(script.as_bytes()).await
+    };
+    // The daemon takes no more than it can pass on, then closes.
+    timeout(PATIENCE, writing)
+        .await
+        .expect("the daemon gives up")
+        .expect_err("it does not take all");
+    daemon.at_rest().await;
+    let mut rest = Vec::new();
+    let _ = timeout(PATIENCE, reader.read_to_end(&mut rest)).await;
+    assert!(!String::from_utf8_lossy(&rest).contains("\"done\""));
 }
 
 #[tokio::test]
