@@ -39,28 +39,24 @@ pub enum ClientError {
     #[error("the answer of the daemon broke off")]
     BrokeOff,
     /// The daemon refused.
-    #[error("the daemon refused: {}", .0.error.message)]
-    Refused(Box<Refused>),
-}
-
-/// What the daemon said when it refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    /// The status; 200 where it refused in the middle of an answer.
-    pub status: u16,
-    /// What it said.
-    pub error: ErrorDetail,
-    /// The number under which it was recorded.
-    pub request_id: Option<String>,
-    /// After which time it makes sense to ask again.
-    pub retry_after: Option<Duration>,
+    #[error("the daemon refused: {}", error.message)]
+    Refused {
+        /// The status; 200 where it refused in the middle of an answer.
+        status: u16,
+        /// What it said.
+        error: Box<ErrorDetail>,
+        /// The number under which it was recorded.
+        request_id: Option<String>,
+        /// After which time it makes sense to ask again.
+        retry_after: Option<Duration>,
+    },
 }
 
 impl ClientError {
     /// The stable code of a refusal: `device_not_proven`, say.
     pub fn code(&self) -> Option<&str> {
         match self {
-            ClientError::Refused(refused) => refused.error.code.as_deref(),
+            ClientError::Refused { error, .. } => error.code.as_deref(),
             _ => None,
         }
     }

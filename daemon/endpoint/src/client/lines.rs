@@ -4,7 +4,7 @@ use bytes::{Buf as _, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
-use super::{ClientError, Refused};
+use super::ClientError;
 use crate::events::StreamLine;
 
 /// Most bytes of a line: a segment with all its words has less than a tenth of it.
@@ -46,12 +46,12 @@ impl Lines {
             Ok(StreamLine::SpeechStarted { .. } | StreamLine::Segment(_))
         );
         match line? {
-            StreamLine::Error { error } => Err(ClientError::Refused(Box::new(Refused {
+            StreamLine::Error { error } => Err(ClientError::Refused {
                 status: 200,
-                error,
+                error: Box::new(error),
                 request_id: None,
                 retry_after: None,
-            }))),
+            }),
             line => Ok(Some(line)),
         }
     }

@@ -42,7 +42,7 @@ use tokio::io::AsyncRead;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-pub use error::{ClientError, Refused};
+pub use error::ClientError;
 pub use lines::Lines;
 pub use upload::{Kind, StreamOptions};
 
@@ -289,12 +289,12 @@ async fn refused(response: http::Response<Incoming>) -> ClientError {
         Err(error) => return error,
     };
     match object {
-        Ok(object) => ClientError::Refused(Box::new(Refused {
+        Ok(object) => ClientError::Refused {
             status,
-            error: object.error,
+            error: Box::new(object.error),
             request_id,
             retry_after: retry_after.map(Duration::from_secs),
-        })),
+        },
         Err(error) => error,
     }
 }
