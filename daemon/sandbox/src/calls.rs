@@ -77,8 +77,6 @@ pub(crate) const NEEDED_IN_PART: &[i64] = &[
     libc::SYS_prctl,
     libc::SYS_sendto,
     libc::SYS_tgkill,
-    libc::SYS_newfstatat,
-    libc::SYS_statx,
 ];
 
 /// Refused, with any arguments.
@@ -88,6 +86,9 @@ pub(crate) const REFUSED: &[i64] = &[
     libc::SYS_openat2,
     libc::SYS_faccessat,
     libc::SYS_faccessat2,
+    // With an empty path these tell an open file's length, too; a filter cannot see the path.
+    libc::SYS_newfstatat,
+    libc::SYS_statx,
     libc::SYS_readlinkat,
     libc::SYS_getcwd,
     libc::SYS_chdir,

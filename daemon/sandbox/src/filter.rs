@@ -156,15 +156,6 @@ fn refusals(own: u32) -> Result<Rules, SandboxError> {
     rules.insert(libc::SYS_sendto, vec![rule([address])?]);
     // Signals to a thread of its own.
     rules.insert(libc::SYS_tgkill, vec![rule([differs(0, u64::from(own))])?]);
-    // The length of an open file, which glibc and Rust ask for with an empty path. A filter
-    // cannot see the path: names of files can be asked about with this flag, too, and what can
-    // be learned is that they are there, their size and their times.
-    let by_descriptor = libc::AT_EMPTY_PATH as u64;
-    rules.insert(
-        libc::SYS_newfstatat,
-        vec![rule([differs(3, by_descriptor)])?],
-    );
-    rules.insert(libc::SYS_statx, vec![rule([differs(2, by_descriptor)])?]);
     Ok(rules)
 }
 

@@ -16,10 +16,8 @@
 //!   list to mean anything.
 //!
 //! The stated limits: the kernel itself is trusted, and so is what processes learn of each
-//! other through caches and timing. A worker can ask whether a file of a certain name is there
-//! (see `filter.rs`), and can tell nobody but the daemon. The kernel ends a worker when the
-//! *thread* that started it ends: whoever starts workers does so from a thread that lives as
-//! long as they shall.
+//! other through caches and timing. The kernel ends a worker when the *thread* that started it
+//! ends: whoever starts workers does so from a thread that lives as long as they shall.
 //!
 //! ```no_run
 //! use earnest_sandbox::{Limits, enter};

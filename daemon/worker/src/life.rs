@@ -16,7 +16,7 @@ use crate::job::hear;
 /// What the daemon tells a worker when it starts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// The most bytes that it may map ([`Limits::new`]).
+    /// The most bytes of memory of its own ([`Limits::new`]); shared weights are not counted.
     pub memory: u64,
     /// Threads to compute on.
     pub threads: usize,

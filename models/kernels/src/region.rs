@@ -5,7 +5,7 @@
 //! what lets processes that do not trust each other read the same weights.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::NonNull;
 
@@ -77,8 +77,10 @@ impl Region {
         if !found.contains(every_seal()) {
             return Err(RegionError::NotSealed { found });
         }
-        let file = File::from(file.as_fd().try_clone_to_owned()?);
-        let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+        let mut file = File::from(file.as_fd().try_clone_to_owned()?);
+        // A process that is locked in may not ask for a file's status, but may look for its end.
+        let length = file.seek(SeekFrom::End(0))?;
+        let length = usize::try_from(length).map_err(io::Error::other)?;
         let Some(whole) = std::num::NonZeroUsize::new(length) else {
             return Err(RegionError::Empty);
         };
