@@ -7,8 +7,12 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use earnest_transcript::FormatName;
 
+use crate::daemon::Place;
 use crate::device;
+use crate::doctor;
 use crate::exit::{self, Exit};
+use crate::run;
+use crate::status;
 
 /// More threads than this help no model that is loaded here.
 const MAX_THREADS: u64 = 64;
@@ -58,8 +62,43 @@ enum Raw {
     ///
     /// The transcript alone goes to standard output; progress, warnings and errors go to
     /// standard error. Files may be of any length: text is written as it is read.
+    ///
+    /// Where Earnest's daemon runs, it reads; elsewhere, or with --local, this command does,
+    /// with models of its own. Both write the same, but the daemon tells less of how sure it is:
+    /// in verbose-json avg_logprob, compression_ratio and no_speech_prob come in steps of 0.25,
+    /// tokens are left out, and the probability of every word is 0. A daemon that runs and
+    /// refuses is not gone around: the command says why, and ends.
     #[command(after_help = exit::HELP)]
     Transcribe(RawTranscribe),
+    /// How the daemon fares: its gate, what is proven, its workers and how they are locked in.
+    ///
+    /// For users that `allow.operators` of the daemon's configuration lists. Ends with 0 when
+    /// the daemon has said how it fares, be its gate open or closed.
+    #[command(after_help = exit::HELP)]
+    Status(status::Arguments),
+    /// What is wrong on this machine, and what to do about it.
+    ///
+    /// One line a finding: ok, warn (it works, and not as it should) or wrong, with the command
+    /// that mends it. It needs no daemon and changes nothing. Some files are the daemon's alone:
+    /// as root, or as its user, more is seen. Ends with 0 when nothing is wrong.
+    #[command(after_help = exit::HELP)]
+    Doctor(doctor::Arguments),
+    /// Start a program whose client for OpenAI finds this device instead.
+    ///
+    /// The command gets a token of its own, and in its environment all that an unmodified client
+    /// needs: OPENAI_BASE_URL, OPENAI_API_KEY, and the certificate of the device's authority in
+    /// SSL_CERT_FILE, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and NODE_EXTRA_CA_CERTS; besides,
+    /// EARNEST_SOCKET and EARNEST_APP. NO_PROXY names this machine, so that no proxy is asked.
+    /// The token is kept fresh while the command runs and taken back when it ends.
+    ///
+    /// SSL_CERT_FILE takes the place of the system's certificates, so the command trusts no
+    /// other TLS server, which suits a program that is to call nobody else. --keep-system-roots
+    /// lets it trust both.
+    ///
+    /// Ends as the command does: with its exit code, or with 128 and the number of the signal
+    /// that ended it.
+    #[command(after_help = run::HELP)]
+    Run(run::Arguments),
     #[command(flatten)]
     Device(device::Command),
 }
@@ -69,6 +108,12 @@ enum Raw {
 pub(crate) enum Job {
     /// Sound to text.
     Transcribe(Transcribe),
+    /// How the daemon fares.
+    Status(status::Arguments),
+    /// What is wrong.
+    Doctor(doctor::Arguments),
+    /// A client of the daemon.
+    Run(run::Arguments),
     /// Something about the device's own trust.
     Device(device::Command),
 }
@@ -80,21 +125,33 @@ struct RawTranscribe {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// The model: base makes fewer errors, tiny is faster.
-    #[arg(long, value_enum, default_value_t = Size::Tiny)]
-    model: Size,
+    /// Read here, whether a daemon runs or not.
+    #[arg(long, conflicts_with_all = ["daemon", "socket"])]
+    local: bool,
+
+    /// Have the daemon read, and fail where none runs. --socket means the same.
+    #[arg(long, conflicts_with_all = ["models", "sealed"])]
+    daemon: bool,
+
+    #[command(flatten)]
+    place: Place,
+
+    /// The model: base makes fewer errors, tiny is faster [default: the daemon's; here, tiny].
+    #[arg(long, value_enum)]
+    model: Option<Size>,
 
     /// Where the models are [default: $EARNEST_MODELS, else earnest/models in the user's
-    /// data folder].
-    #[arg(long, value_name = "DIR")]
+    /// data folder]. Means --local.
+    #[arg(long, value_name = "DIR", conflicts_with = "socket")]
     models: Option<PathBuf>,
 
-    /// Read with the sealed models of this folder, which open only in an approved state.
+    /// Read with the sealed models of this folder, which open only in an approved state. Means
+    /// --local.
     #[arg(
         long,
         value_name = "DIR",
         requires = "release_key",
-        conflicts_with = "models"
+        conflicts_with_all = ["models", "socket"]
     )]
     sealed: Option<PathBuf>,
 
@@ -116,7 +173,8 @@ struct RawTranscribe {
     #[arg(long)]
     words: bool,
 
-    /// Threads to compute on [default: those of the machine, at most 4].
+    /// Threads to compute on here [default: those of the machine, at most 4]. The daemon has its
+    /// own.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_THREADS))]
     threads: Option<u64>,
 
@@ -150,6 +208,25 @@ impl Size {
             Size::Base => "moonshine-base-en-int8",
         }
     }
+
+    /// The name that a daemon serves it by.
+    pub(crate) fn served(self) -> &'static str {
+        match self {
+            Size::Tiny => "moonshine-tiny-en",
+            Size::Base => "moonshine-base-en",
+        }
+    }
+}
+
+/// Who is to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum By {
+    /// The daemon at this socket, if there is one, else this process.
+    Either(PathBuf),
+    /// The daemon at this socket.
+    Daemon(PathBuf),
+    /// This process.
+    Here,
 }
 
 /// One place that sound comes from.
@@ -199,8 +276,10 @@ pub(crate) enum Models {
 pub(crate) struct Transcribe {
     /// Where sound comes from; at least one.
     pub(crate) inputs: Vec<Input>,
-    /// Which model reads it.
-    pub(crate) size: Size,
+    /// Who reads it.
+    pub(crate) by: By,
+    /// Which model reads it, if told.
+    pub(crate) size: Option<Size>,
     /// Where the models are.
     pub(crate) models: Models,
     /// How transcripts are written.
@@ -218,6 +297,16 @@ impl Transcribe {
     pub(crate) fn streams_words(&self) -> bool {
         self.format == FormatName::Text && self.output.is_none()
     }
+
+    /// The model that reads here.
+    pub(crate) fn size(&self) -> Size {
+        self.size.unwrap_or(Size::Tiny)
+    }
+
+    /// Whether the times of words are needed: subtitles are cut at words.
+    pub(crate) fn needs_words(&self) -> bool {
+        self.words || self.format.is_subtitles()
+    }
 }
 
 /// Reads the command line of this process. Where it holds no job, says why (or gives the help
@@ -233,6 +322,9 @@ pub(crate) fn read() -> Result<Job, Exit> {
     };
     let raw = match CommandLine::try_parse().map_err(told)?.command {
         Raw::Transcribe(raw) => raw,
+        Raw::Status(arguments) => return Ok(Job::Status(arguments)),
+        Raw::Doctor(arguments) => return Ok(Job::Doctor(arguments)),
+        Raw::Run(arguments) => return Ok(Job::Run(arguments)),
         Raw::Device(command) => return Ok(Job::Device(command)),
     };
     check(raw).map(Job::Transcribe).map_err(|reason| {
@@ -260,6 +352,12 @@ fn check(raw: RawTranscribe) -> Result<Transcribe, String> {
     {
         return Err("--output would overwrite a recording".to_owned());
     }
+    let by = match raw.daemon || raw.place.socket.is_some() {
+        true => By::Daemon(raw.place.path()),
+        // Who names models says who is to read.
+        false if raw.local || raw.models.is_some() || raw.sealed.is_some() => By::Here,
+        false => By::Either(raw.place.path()),
+    };
     let channels = raw.channels.unwrap_or(1);
     let inputs = raw.files.into_iter().map(|file| match raw.rate {
         _ if !is_standard(&&file) => Input::File(file),
@@ -268,6 +366,7 @@ fn check(raw: RawTranscribe) -> Result<Transcribe, String> {
     });
     Ok(Transcribe {
         inputs: inputs.collect(),
+        by,
         size: raw.model,
         models: match (raw.sealed, raw.release_key) {
             (Some(folder), Some(release_key)) => Models::Sealed {
@@ -320,9 +419,23 @@ mod tests {
     fn a_file_alone_is_transcribed_to_text_by_tiny() {
         let job = parse(&["a.wav"]).unwrap();
         assert_eq!(job.inputs, [Input::File("a.wav".into())]);
-        assert_eq!(job.size, Size::Tiny);
+        assert_eq!(job.size(), Size::Tiny);
         assert_eq!(job.format, FormatName::Text);
         assert!((1..=DEFAULT_THREADS).contains(&job.threads));
+    }
+
+    #[test]
+    fn the_daemon_reads_where_one_runs_unless_told_otherwise() {
+        let by = |arguments: &[&str]| parse(arguments).unwrap().by;
+        assert!(matches!(by(&["a.wav"]), By::Either(_)));
+        assert!(matches!(by(&["a.wav", "--model", "base"]), By::Either(_)));
+        assert!(matches!(by(&["a.wav", "--daemon"]), By::Daemon(_)));
+        let there = By::Daemon("/run/x.sock".into());
+        assert_eq!(by(&["a.wav", "--socket", "/run/x.sock"]), there);
+        assert_eq!(by(&["a.wav", "--local"]), By::Here);
+        assert_eq!(by(&["a.wav", "--models", "there"]), By::Here);
+        let sealed = ["a.wav", "--sealed", "there", "--release-key", "k.pem"];
+        assert_eq!(by(&sealed), By::Here);
     }
 
     #[test]
@@ -365,6 +478,10 @@ mod tests {
         check(&["a.wav", "--format", "doc"], "doc");
         check(&["a.wav", "--sealed", "there"], "--release-key");
         check(&["a.wav", "--device", "there"], "--sealed");
+        check(&["a.wav", "--local", "--daemon"], "--daemon");
+        check(&["a.wav", "--local", "--socket", "there"], "--socket");
+        check(&["a.wav", "--daemon", "--models", "there"], "--models");
+        check(&["a.wav", "--socket", "s", "--models", "there"], "--models");
     }
 
     #[test]

@@ -69,6 +69,24 @@ pub(crate) enum Exit {
     ResultRefused = 55,
     /// A file for or from the fleet cannot be read or written, or is none.
     FleetFile = 56,
+    /// No daemon answers.
+    NoDaemon = 60,
+    /// The daemon does not let this user ask it.
+    NotAllowed = 61,
+    /// The daemon's gate is closed: the device has not proven itself.
+    GateClosed = 62,
+    /// All the daemon's workers are busy.
+    Busy = 63,
+    /// The daemon cannot read the sound.
+    SoundRefused = 64,
+    /// The daemon broke off, or answers otherwise than it should.
+    DaemonFailed = 65,
+    /// `earnest doctor` found something wrong.
+    NotWell = 66,
+    /// The command that was to be run cannot be executed. (Shells use the same number.)
+    NotExecutable = 126,
+    /// The command that was to be run is not there. (Shells use the same number.)
+    NotFound = 127,
     /// The command was interrupted.
     Interrupted = 130,
 }
@@ -159,6 +177,15 @@ Exit codes:
   54  a sealed model is damaged, another's, or too old
   55  a result does not hold for this device now
   56  a file for or from the fleet cannot be used
+  60  no daemon answers
+  61  the daemon does not let this user ask it
+  62  the daemon's gate is closed: the device has not proven itself
+  63  all the daemon's workers are busy
+  64  the daemon cannot read the sound
+  65  the daemon broke off, or answers otherwise than it should
+  66  the doctor found something wrong
+ 126  the command that was to be run cannot be executed
+ 127  the command that was to be run is not there
  130  interrupted
 
 A reader that closes the pipe (as head does) ends the command quietly with 0.";
@@ -167,7 +194,7 @@ A reader that closes the pipe (as head does) ends the command quietly with 0.";
 mod tests {
     use super::*;
 
-    const ALL: [Exit; 29] = [
+    const ALL: [Exit; 38] = [
         Exit::Success,
         Exit::Internal,
         Exit::Usage,
@@ -196,6 +223,15 @@ mod tests {
         Exit::PackageRefused,
         Exit::ResultRefused,
         Exit::FleetFile,
+        Exit::NoDaemon,
+        Exit::NotAllowed,
+        Exit::GateClosed,
+        Exit::Busy,
+        Exit::SoundRefused,
+        Exit::DaemonFailed,
+        Exit::NotWell,
+        Exit::NotExecutable,
+        Exit::NotFound,
         Exit::Interrupted,
     ];
 

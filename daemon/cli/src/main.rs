@@ -4,11 +4,14 @@ use std::process::ExitCode;
 
 mod arguments;
 mod console;
+mod daemon;
 mod device;
-mod engine;
+mod doctor;
 mod exit;
+mod explain;
 mod output;
-mod sound;
+mod run;
+mod status;
 mod transcribe;
 
 use arguments::Job;
@@ -20,6 +23,9 @@ fn main() -> ExitCode {
         Ok(Job::Transcribe(job)) => {
             transcribe::transcribe(&job, &console::Console::new(job.streams_words()))
         }
+        Ok(Job::Status(arguments)) => status::status(&arguments, &console::Console::new(false)),
+        Ok(Job::Doctor(arguments)) => doctor::doctor(&arguments, &console::Console::new(false)),
+        Ok(Job::Run(arguments)) => return run::run(&arguments, &console::Console::new(false)),
         Ok(Job::Device(command)) => device::run(&command, &console::Console::new(false)),
         Err(exit) => exit,
     };

@@ -7,7 +7,7 @@ use super::arguments::{Seal, UnsealCheck};
 use super::sealed::{self, Sealed};
 use super::{Failure, device_folder, files, with};
 use crate::console::Console;
-use crate::engine::VAD_CARD;
+use crate::transcribe::VAD_CARD;
 
 /// Seals the speech model and the voice detector.
 pub(super) fn seal(seal: &Seal, console: &Console) -> Result<String, Failure> {

@@ -89,8 +89,7 @@ impl Engine {
             vad,
             tokenizer: Arc::new(recognizer.tokenizer().clone()),
             recognizer,
-            // Subtitles are cut at words, so their times are wanted there in any case.
-            words: job.words || job.format.is_subtitles(),
+            words: job.needs_words(),
         })
     }
 
@@ -132,7 +131,7 @@ fn segments(heard: Vec<Heard>) -> Vec<Segment> {
 
 /// The speech model and the voice detector, plain or unsealed.
 fn models(job: &Transcribe, console: &Console) -> Result<[Model; 2], EngineError> {
-    let cards = [job.size.card(), VAD_CARD];
+    let cards = [job.size().card(), VAD_CARD];
     match &job.models {
         Models::Plain(folder) => {
             let folder = match folder {

@@ -1,0 +1,280 @@
+//! The daemon as the commands reach it: where it is, how it is asked, and what its refusals mean
+//! to a person.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use earnest_endpoint::client::{Client, ClientError};
+use tokio::runtime::Runtime;
+
+use crate::exit::Exit;
+
+/// Names the daemon's socket in the environment.
+pub(crate) const SOCKET_VARIABLE: &str = "EARNEST_SOCKET";
+
+/// Where the daemon's socket is unless told otherwise.
+pub(crate) const DEFAULT_SOCKET: &str = "/run/earnest/earnest.sock";
+
+/// The authority's certificate, which the daemon writes beside its socket.
+pub(crate) const AUTHORITY_FILE: &str = "authority.pem";
+
+/// Where the daemon is.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(crate) struct Place {
+    /// The daemon's Unix socket [default: $EARNEST_SOCKET, else /run/earnest/earnest.sock].
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+}
+
+impl Place {
+    /// The socket: as told, or as the environment has it, or where the daemon puts it.
+    pub(crate) fn path(&self) -> PathBuf {
+        let told = self.socket.clone();
+        let named = || std::env::var_os(SOCKET_VARIABLE).filter(|value| !value.is_empty());
+        told.or_else(|| named().map(PathBuf::from))
+            .unwrap_or_else(|| PathBuf::from(DEFAULT_SOCKET))
+    }
+}
+
+/// The file with the authority's certificate, beside this socket.
+pub(crate) fn authority(socket: &Path) -> PathBuf {
+    socket.with_file_name(AUTHORITY_FILE)
+}
+
+/// The daemon, and what waits for its answers.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    client: Client,
+    /// There until this is dropped.
+    runtime: Option<Runtime>,
+}
+
+impl Daemon {
+    /// The daemon at this socket. Nothing is asked of it yet.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no means to wait with.
+    pub(crate) fn at(socket: impl Into<PathBuf>) -> Result<Daemon, DaemonError> {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.enable_all().build();
+        Ok(Daemon {
+            client: Client::new(socket),
+            runtime: Some(runtime.map_err(DaemonError::System)?),
+        })
+    }
+
+    /// Who asks.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Waits for an answer.
+    pub(crate) fn wait<T>(&self, answer: impl Future<Output = T>) -> T {
+        let runtime = self.runtime.as_ref();
+        runtime
+            .expect("the runtime is taken when this is dropped, and never before")
+            .block_on(answer)
+    }
+
+    /// Asks, and explains what goes wrong.
+    ///
+    /// # Errors
+    ///
+    /// When the daemon does not answer, or refuses.
+    pub(crate) fn ask<T>(
+        &self,
+        answer: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, DaemonError> {
+        self.wait(answer)
+            .map_err(|error| explain(error, self.client.socket()))
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // A thread that waits for standard input may wait for ever, and nobody waits for it.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Why the daemon does not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DaemonError {
+    /// There is none.
+    #[error("no daemon answers at {}; `systemctl start earnestd` starts it", socket.display())]
+    Absent {
+        /// Where it should be.
+        socket: PathBuf,
+    },
+    /// There may be one, and the system does not let this user connect.
+    #[error(
+        "this user may not connect to {}: who may is a member of the socket's group",
+        socket.display()
+    )]
+    Barred {
+        /// Its socket.
+        socket: PathBuf,
+    },
+    /// This user is on no list.
+    #[error(
+        "the daemon does not know this user: `allow.apps` in its configuration lists whose \
+         programs get text, `allow.operators` who may see its state"
+    )]
+    NotAllowed,
+    /// The gate is closed.
+    #[error(
+        "the daemon runs and serves nobody, because this device has not proven itself; \
+         `earnest status` says why, `earnest doctor` what to do"
+    )]
+    Closed,
+    /// All workers are at work.
+    #[error("all the daemon's workers are busy{}", again(*.after))]
+    Busy {
+        /// When to ask again.
+        after: Option<Duration>,
+    },
+    /// The sound is none that can be read. Who asked is not told more.
+    #[error("the daemon cannot read this sound; `--local` tries it here and says what is wrong")]
+    Sound,
+    /// It serves another model than the one that was asked for.
+    #[error("the daemon serves {found}, not {expected}; without --model it takes what there is")]
+    OtherModel {
+        /// What was asked for.
+        expected: &'static str,
+        /// What is served.
+        found: String,
+    },
+    /// It failed, or refuses something else.
+    #[error(transparent)]
+    Failed(ClientError),
+    /// The system has no means to wait for it with.
+    #[error("the daemon cannot be waited for")]
+    System(#[source] io::Error),
+}
+
+fn again(after: Option<Duration>) -> String {
+    match after {
+        Some(after) => format!(": ask again in {} s", after.as_secs()),
+        None => String::new(),
+    }
+}
+
+/// What an error of the client means.
+pub(crate) fn explain(error: ClientError, socket: &Path) -> DaemonError {
+    if error.is_absent() {
+        let socket = socket.to_owned();
+        return DaemonError::Absent { socket };
+    }
+    if let ClientError::Connect { path, source } = &error
+        && source.kind() == io::ErrorKind::PermissionDenied
+    {
+        let socket = path.clone();
+        return DaemonError::Barred { socket };
+    }
+    match (error.code(), &error) {
+        (Some("invalid_credentials"), _) => DaemonError::NotAllowed,
+        (Some("device_not_proven"), _) => DaemonError::Closed,
+        (Some("busy"), ClientError::Refused { retry_after, .. }) => DaemonError::Busy {
+            after: *retry_after,
+        },
+        (Some("invalid_audio"), _) => DaemonError::Sound,
+        _ => DaemonError::Failed(error),
+    }
+}
+
+impl DaemonError {
+    /// How the command ends for it.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            DaemonError::Absent { .. } => Exit::NoDaemon,
+            DaemonError::Barred { .. } | DaemonError::NotAllowed => Exit::NotAllowed,
+            DaemonError::Closed => Exit::GateClosed,
+            DaemonError::Busy { .. } => Exit::Busy,
+            DaemonError::Sound => Exit::SoundRefused,
+            DaemonError::OtherModel { .. } => Exit::ModelMissing,
+            DaemonError::Failed(_) => Exit::DaemonFailed,
+            DaemonError::System(_) => Exit::Internal,
+        }
+    }
+
+    /// Whether another request of this run would fare no better.
+    pub(crate) fn ends_all(&self) -> bool {
+        !matches!(self, DaemonError::Sound | DaemonError::Failed(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use earnest_endpoint::ErrorDetail;
+
+    use super::*;
+
+    fn refused(code: &str) -> ClientError {
+        ClientError::Refused {
+            status: 400,
+            error: ErrorDetail {
+                message: "No.".to_owned(),
+                kind: "invalid_request_error".to_owned(),
+                param: None,
+                code: Some(code.to_owned()),
+            },
+            request_id: None,
+            retry_after: Some(Duration::from_secs(3)),
+        }
+    }
+
+    fn unconnected(kind: io::ErrorKind) -> ClientError {
+        ClientError::Connect {
+            path: PathBuf::from("/run/s"),
+            source: kind.into(),
+        }
+    }
+
+    #[test]
+    fn each_refusal_ends_the_command_in_its_own_way() {
+        let check = |error: ClientError, exit: Exit, ends_all: bool| {
+            let explained = explain(error, Path::new("/run/s"));
+            assert_eq!(explained.exit(), exit, "{explained}");
+            assert_eq!(explained.ends_all(), ends_all, "{explained}");
+        };
+        check(unconnected(io::ErrorKind::NotFound), Exit::NoDaemon, true);
+        check(
+            unconnected(io::ErrorKind::ConnectionRefused),
+            Exit::NoDaemon,
+            true,
+        );
+        check(
+            unconnected(io::ErrorKind::PermissionDenied),
+            Exit::NotAllowed,
+            true,
+        );
+        check(
+            unconnected(io::ErrorKind::OutOfMemory),
+            Exit::DaemonFailed,
+            false,
+        );
+        check(refused("invalid_credentials"), Exit::NotAllowed, true);
+        check(refused("device_not_proven"), Exit::GateClosed, true);
+        check(refused("busy"), Exit::Busy, true);
+        check(refused("invalid_audio"), Exit::SoundRefused, false);
+        check(refused("worker_failed"), Exit::DaemonFailed, false);
+        check(ClientError::BrokeOff, Exit::DaemonFailed, false);
+    }
+
+    #[test]
+    fn who_is_busy_says_when_to_come_again() {
+        let busy = explain(refused("busy"), Path::new("/run/s"));
+        assert!(busy.to_string().ends_with("in 3 s"), "{busy}");
+    }
+
+    #[test]
+    fn the_authority_is_beside_the_socket() {
+        let file = authority(Path::new("/run/earnest/earnest.sock"));
+        assert_eq!(file, Path::new("/run/earnest/authority.pem"));
+    }
+}
