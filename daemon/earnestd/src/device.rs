@@ -4,6 +4,10 @@
 //! whoever else has something to ask gets a turn. A TPM behind the kernel's resource manager
 //! serves many, and is kept: leaving it in order writes to its memory, which lasts for so many
 //! writes.
+//!
+//! The daemon connects to no port but those that its TPM has at the start. A software TPM that
+//! dies and is started anew may have others, and its boot is another in any case: that daemon
+//! stays closed, and is to be started again.
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};

@@ -245,7 +245,9 @@ impl<G: Ground, C: Crew> Guardian<G, C> {
                         self.answered(&clip.words, &heard).await;
                     }
                     Ok(Err(error)) => {
-                        tracing::warn!("the self-test could not be made: {error}");
+                        let trouble = format!("the self-test could not be made: {error}");
+                        tracing::warn!("{trouble}");
+                        self.gatehouse.note(Some(trouble));
                         test_from = Instant::now() + test_pause;
                         test_pause = (test_pause * 2).min(LAST_PAUSE);
                     }
@@ -277,10 +279,11 @@ impl<G: Ground, C: Crew> Guardian<G, C> {
 
     async fn answered(&mut self, expected: &str, heard: &str) {
         let answers = KnownAnswers::check(&[Answer { expected, heard }]);
-        if let Err(wrong) = &answers {
+        let trouble = answers.as_ref().err().map(ToString::to_string);
+        if let Some(wrong) = &trouble {
             tracing::error!("{wrong}");
-            self.gatehouse.note(Some(wrong.to_string()));
         }
+        self.gatehouse.note(trouble);
         let changes = self
             .gatehouse
             .change(|gate, now| gate.answered(now, answers));
