@@ -1,5 +1,6 @@
 //! The daemon at work: everything is built, served until somebody says stop, and taken down.
 
+use std::io::ErrorKind;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use earnest_endpoint::{Limits, Parts, ServedModel, serve};
 use earnest_gate::{Mode, Schedule};
-use earnest_listen::{Listeners, Plan, TlsIdentity, UnixPlan};
+use earnest_listen::{BindError, Listeners, Plan, TlsIdentity, UnixPlan};
 use earnest_policy::{AllowList, Policy};
 use earnest_telemetry::{Clock, Event, Telemetry};
 use tokio::signal::unix::{SignalKind, signal};
@@ -32,6 +33,13 @@ const FIRST_ATTEMPT: Duration = Duration::from_secs(20);
 /// How long closing the gate may take at the end: workers are killed, not asked.
 const CLOSING: Duration = Duration::from_secs(10);
 
+/// How often places that are taken are tried: for half a second, within which the kernel takes
+/// the largest of processes apart.
+const MOST_BINDS: usize = 25;
+
+/// The pause between two tries.
+const BIND_PAUSE: Duration = Duration::from_millis(20);
+
 /// Who made the speech models.
 const MAKER: &str = "useful-sensors";
 
@@ -52,11 +60,28 @@ pub fn listeners(configuration: &Configuration) -> Result<Listeners> {
         path,
         group: settings.group.map(|group| group.as_raw()),
     });
-    Ok(Listeners::bind(&Plan {
+    bind(&Plan {
         tls: settings.tls.clone(),
         clear: settings.clear_text.clone(),
         unix,
-    })?)
+    })
+}
+
+/// Binds, and waits a little for places that are taken: a daemon that was killed a moment ago
+/// holds its sockets until the kernel has taken it apart.
+fn bind(plan: &Plan) -> Result<Listeners> {
+    let taken = |error: &BindError| match error {
+        BindError::Tcp { error, .. } => error.kind() == ErrorKind::AddrInUse,
+        BindError::Answered { .. } => true,
+        _ => false,
+    };
+    for _ in 1..MOST_BINDS {
+        match Listeners::bind(plan) {
+            Err(error) if taken(&error) => std::thread::sleep(BIND_PAUSE),
+            bound => return Ok(bound?),
+        }
+    }
+    Ok(Listeners::bind(plan)?)
 }
 
 /// Serves until told to stop.

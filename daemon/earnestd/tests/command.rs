@@ -1,6 +1,7 @@
 //! The program from the outside, as far as it gets without a device.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -104,4 +105,17 @@ fn root_becomes_nobody_that_is_not_there_and_does_not_stay_root_unasked() {
         // Who is not root stays who they are, and lacks a device.
         false => check(&output, 5, &["device"]),
     }
+}
+
+#[test]
+fn a_place_that_somebody_has_is_not_waited_for_without_end() {
+    let place = Place::new();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let address = taken.local_addr().expect("it is bound");
+    let text = format!(
+        "[listen]\ntls = [\"{address}\"]\nunix = \"\"\n[run]\nuser = \"root\"\n\
+         exposed_memory = \"warn\"\n"
+    );
+    let output = place.run(&text, &[]);
+    check(&output, 4, &["cannot listen on", &address.to_string()]);
 }
