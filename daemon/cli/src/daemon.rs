@@ -222,7 +222,8 @@ mod tests {
                 kind: "invalid_request_error".to_owned(),
                 param: None,
                 code: Some(code.to_owned()),
-            },
+            }
+            .into(),
             request_id: None,
             retry_after: Some(Duration::from_secs(3)),
         }
