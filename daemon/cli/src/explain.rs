@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use earnest_gate::{GateReason, Status};
+use earnest_gate::{GateReason, GateState, Status};
 
 /// What a reason means.
 pub(crate) fn reason(reason: GateReason) -> &'static str {
@@ -60,15 +60,16 @@ pub(crate) fn mend(reason: GateReason) -> &'static str {
 
 /// Where the gate stands, in one line.
 pub(crate) fn gate(gate: &Status) -> String {
-    let state = match (gate.open, gate.state) {
-        (true, earnest_gate::GateState::Grace) => {
-            "open by grace alone: it will close unless a new result comes".to_owned()
-        }
-        (true, state) => format!("open ({state})"),
-        (false, state) => format!("CLOSED ({state}): nobody is served"),
-    };
+    let Status { state, .. } = gate;
     let since = span(Duration::from_secs(gate.for_seconds));
-    format!("{state}, for {since}, because {}", reason(gate.reason))
+    let stands = match (gate.open, state) {
+        (true, GateState::Grace) => {
+            format!("open by grace alone for {since}: it will close unless a new result comes")
+        }
+        (true, _) => format!("open ({state}) for {since}"),
+        (false, _) => format!("CLOSED ({state}) for {since}, and nobody is served"),
+    };
+    format!("{stands}, because {}", reason(gate.reason))
 }
 
 /// Until when, on the clock: `4 min 10 s more, until 05:12:33 UTC`.

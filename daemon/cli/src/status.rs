@@ -290,7 +290,7 @@ mod tests {
         check(
             json!({}),
             &[
-                "gate      open (attested), for 1 min 1 s, because the TPM has released",
+                "gate      open (attested) for 1 min 1 s, because the TPM has released",
                 "mode      local: that this device's own TPM",
                 "no fleet vouches for it",
                 "(package abababababababab)",
@@ -334,7 +334,7 @@ mod tests {
         check(
             json!({ "gate": gate, "workers": null }),
             &[
-                "CLOSED (closed): nobody is served",
+                "CLOSED (closed) for 1 min 1 s, and nobody is served",
                 "measured otherwise",
                 "to do: reboot",
                 "proven    nothing now",
