@@ -91,9 +91,9 @@ enum Raw {
     /// EARNEST_SOCKET and EARNEST_APP. NO_PROXY names this machine, so that no proxy is asked.
     /// The token is kept fresh while the command runs and taken back when it ends.
     ///
-    /// SSL_CERT_FILE takes the place of the system's certificates, so the command trusts no
-    /// other TLS server, which suits a program that is to call nobody else. --keep-system-roots
-    /// lets it trust both.
+    /// These, and SSL_CERT_DIR, take the place of the system's certificates, so the command
+    /// trusts no other TLS server, which suits a program that is to call nobody else.
+    /// --keep-system-roots lets it trust both.
     ///
     /// Ends as the command does: with its exit code, or with 128 and the number of the signal
     /// that ended it.

@@ -31,6 +31,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) authority: &'a Path,
     /// All certificates that are trusted.
     pub(super) trusted: &'a Path,
+    /// Whether the system's are among them.
+    pub(super) trusts_system: bool,
 }
 
 impl Surroundings<'_> {
@@ -49,6 +51,11 @@ impl Surroundings<'_> {
             (SOCKET_VARIABLE, self.socket.into()),
             ("EARNEST_APP", self.app.into()),
         ];
+        if let (false, Some(folder)) = (self.trusts_system, self.authority.parent()) {
+            // OpenSSL looks in a folder besides, the system's unless told another. In this one
+            // are no certificates by the names that it looks for.
+            variables.push(("SSL_CERT_DIR", folder.into()));
+        }
         variables.extend(TRUSTED.map(|name| (name, self.trusted.into())));
         variables.extend(NO_PROXY.map(|name| (name, unproxied(inherited(name)))));
         variables
@@ -78,6 +85,7 @@ mod tests {
         socket: Path::new("/run/earnest/earnest.sock"),
         authority: Path::new("/run/earnest/authority.pem"),
         trusted: Path::new("/tmp/joined.pem"),
+        trusts_system: false,
     };
 
     fn check(inherited: Option<&'static str>, name: &str, expected: &str) {
@@ -97,6 +105,17 @@ mod tests {
             check(None, name, "/tmp/joined.pem");
         }
         check(None, "NODE_EXTRA_CA_CERTS", "/run/earnest/authority.pem");
+    }
+
+    #[test]
+    fn the_systems_folder_of_certificates_is_kept_with_its_file_alone() {
+        check(None, "SSL_CERT_DIR", "/run/earnest");
+        let surroundings = Surroundings {
+            trusts_system: true,
+            ..SURROUNDINGS()
+        };
+        let variables = surroundings.variables(|_| None);
+        assert!(variables.iter().all(|(name, _)| *name != "SSL_CERT_DIR"));
     }
 
     #[test]

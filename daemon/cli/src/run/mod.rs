@@ -153,6 +153,7 @@ fn with_token(
         socket,
         authority: roots.authority(),
         trusted: roots.trusted(),
+        trusts_system: arguments.keep_system_roots,
     };
     let variables = surroundings.variables(|name| std::env::var_os(name));
     let renewing = async {
