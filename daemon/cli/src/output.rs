@@ -4,8 +4,10 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use earnest_printable::describe;
 use tempfile::{Builder, NamedTempFile};
 
+use crate::console::Console;
 use crate::exit::Exit;
 
 /// Why a transcript could not be written.
@@ -86,6 +88,19 @@ impl Output {
             .and_then(|()| file.persist(path).map_err(|refused| refused.error))
             .map(drop)
             .map_err(|error| failure(&self.target, error))
+    }
+}
+
+/// Writes what a command says to standard output, and gives how the command ends for it. A reader
+/// that has enough is no failure.
+pub(crate) fn say(text: &str, console: &Console) -> Exit {
+    let said = Output::open(None).and_then(|mut output| output.write(text));
+    match said {
+        Ok(()) | Err(WriteError::Closed) => Exit::Success,
+        Err(error) => {
+            console.say(&format!("earnest: {}", describe(&error)));
+            Exit::NotWritten
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::console::Console;
 use crate::daemon::{Daemon, DaemonError, Place};
 use crate::exit::Exit;
 use crate::explain;
+use crate::output;
 
 /// The last events that are told to a person. All are in the json format.
 const EVENTS: usize = 8;
@@ -41,10 +42,7 @@ pub(crate) enum SaidAs {
 /// Asks, and says what was answered.
 pub(crate) fn status(arguments: &Arguments, console: &Console) -> Exit {
     match asked(arguments) {
-        Ok(said) => {
-            print!("{said}");
-            Exit::Success
-        }
+        Ok(said) => output::say(&said, console),
         Err((note, error)) => {
             let note = note.unwrap_or_default();
             console.say(&format!("earnest: {note}{}", describe(&error)));

@@ -16,6 +16,7 @@ use earnest_evidence::sealing::SignedVersion;
 
 use crate::console::Console;
 use crate::exit::Exit;
+use crate::output;
 use arguments::{Activate, Attest, Enroll, Model, Place, Tpm, Verdict};
 use earnest_printable::describe;
 
@@ -35,10 +36,7 @@ pub(crate) fn run(command: &Command, console: &Console) -> Exit {
         Command::Model(Model::UnsealCheck(check)) => models::unseal_check(check, console),
     };
     match done {
-        Ok(said) => {
-            print!("{said}");
-            Exit::Success
-        }
+        Ok(said) => output::say(&said, console),
         Err(failure) => {
             console.say(&format!("earnest: {}", describe(&failure)));
             failure.exit()

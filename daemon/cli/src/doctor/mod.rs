@@ -17,6 +17,7 @@ use clap::Args;
 use crate::console::Console;
 use crate::daemon::Place;
 use crate::exit::Exit;
+use crate::output;
 use crate::status::SaidAs;
 use configuration::Told;
 use finding::Report;
@@ -42,18 +43,13 @@ pub(crate) struct Arguments {
 /// Looks at everything, and says what was found.
 pub(crate) fn doctor(arguments: &Arguments, console: &Console) -> Exit {
     let report = examine(arguments);
-    match arguments.format {
-        SaidAs::Text => print!("{report}"),
-        SaidAs::Json => print!("{}", report.json()),
-    }
-    match report.is_well() {
-        true => Exit::Success,
-        false => {
-            if arguments.format == SaidAs::Json {
-                console.say("earnest: something is wrong");
-            }
-            Exit::NotWell
-        }
+    let text = match arguments.format {
+        SaidAs::Text => report.to_string(),
+        SaidAs::Json => report.json(),
+    };
+    match output::say(&text, console) {
+        Exit::Success if !report.is_well() => Exit::NotWell,
+        said => said,
     }
 }
 
