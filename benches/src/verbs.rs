@@ -14,7 +14,7 @@ use crate::places::{self, Model};
 use crate::reference::Reference;
 use crate::report::{Report, Table};
 use crate::wer::WordErrors;
-use crate::{long, memory, prepare, process, robust, silence, speed};
+use crate::{endpoint, long, memory, prepare, process, robust, silence, speed};
 
 /// Measures Earnest beside ONNX Runtime on the same model files.
 #[derive(Debug, Parser)]
@@ -47,6 +47,8 @@ enum Verb {
     Start(ProcessOptions),
     /// Peak memory on a minute and an hour, whole processes.
     Memory(ProcessOptions),
+    /// What the daemon costs: a clip through its endpoint, four applications, its start.
+    Endpoint(EndpointOptions),
     /// Characters said to silence, noise, hum and tones.
     Silence {
         #[command(flatten)]
@@ -140,6 +142,18 @@ struct ProcessOptions {
     earnest: Option<PathBuf>,
 }
 
+#[derive(Debug, Clone, Args)]
+struct EndpointOptions {
+    #[command(flatten)]
+    models: ModelOptions,
+    /// Threads of a worker, and in-process.
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+    /// Times that the clip is read on each side.
+    #[arg(long, default_value_t = 40)]
+    rounds: usize,
+}
+
 impl Arguments {
     /// Does what was asked.
     pub(crate) fn run(self) -> Result<()> {
@@ -153,6 +167,7 @@ impl Arguments {
             Verb::Speed(options) => run_speed(report, &options),
             Verb::Start(options) => run_start(report, &options),
             Verb::Memory(options) => run_memory(report, &options),
+            Verb::Endpoint(options) => run_endpoint(report, &options),
             Verb::Silence { models, seconds } => run_silence(report, &models, seconds),
             Verb::Robust(options) => run_robust(report, &options),
             Verb::Long { models, seconds } => run_long(report, &models, seconds),
@@ -301,6 +316,14 @@ fn run_memory(report: &mut Report, options: &ProcessOptions) -> Result<()> {
     let clips = options.models.clips()?;
     for model in options.models.models() {
         memory::run(report, model, &earnest, &clips, options.threads)?;
+    }
+    Ok(())
+}
+
+fn run_endpoint(report: &mut Report, options: &EndpointOptions) -> Result<()> {
+    let clips = options.models.clips()?;
+    for model in options.models.models() {
+        endpoint::run(report, model, &clips, options.threads, options.rounds)?;
     }
     Ok(())
 }

@@ -24,7 +24,7 @@ fn weights() -> OwnedFd {
     let sealed = SEALED.get_or_init(|| {
         let speech = support::model("moonshine-tiny-en-int8");
         let voice = support::model("silero-vad-6.2");
-        earnest_worker::prepare(&speech, &voice).unwrap()
+        earnest_worker::prepare(speech, voice).unwrap()
     });
     sealed.try_clone().unwrap()
 }

@@ -27,11 +27,12 @@ const SAYS_ONLY: &[&str] = &["help", "--help", "-h", "--version", "prepare"];
 /// Builds, installs, fetches, and hands over.
 pub(crate) fn run(options: &Options) -> Result<()> {
     setup::install(setup::BUILD, Mode::Act)?;
-    // The command under test stands beside the benches' own program. The features are those of
+    // The programs under test stand beside the benches' own program. The features are those of
     // the whole workspace, as wherever it is built.
     Program::cargo()
         .args(["build", "--release", "--workspace"])
         .args(["--bin", "earnest", "--bin", "earnest-benches"])
+        .args(["--bin", "earnestd", "--bin", "earnest-fleet"])
         .run()?;
     let models = models::directory()?;
     let benches = || {

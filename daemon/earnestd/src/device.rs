@@ -158,7 +158,7 @@ impl Ground for DeviceGround {
         })?;
         let package = content::packages_digest(&[&speech, &voice]);
         Ok(Weights {
-            descriptor: engine::prepare(&speech, &voice)?,
+            descriptor: engine::prepare(speech, voice)?,
             clip: clip.into(),
             package: package.ok_or(GroundError::NoPackage)?,
         })

@@ -23,12 +23,12 @@ pub fn worker_arguments(memory: u64, threads: usize) -> Vec<OsString> {
 }
 
 /// Prepares the weights of both models for this machine, into one sealed memfd that every
-/// worker maps.
+/// worker maps. The models are overwritten.
 ///
 /// # Errors
 ///
 /// When a model cannot be loaded, or the system refuses the memory.
-pub fn prepare(speech: &Model, voice: &Model) -> Result<Arc<OwnedFd>, PrepareError> {
+pub fn prepare(speech: Model, voice: Model) -> Result<Arc<OwnedFd>, PrepareError> {
     earnest_worker::prepare(speech, voice).map(Arc::new)
 }
 

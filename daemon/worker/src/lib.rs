@@ -25,10 +25,14 @@ pub use earnest_speech::ShareError as PrepareError;
 pub use life::{Options, OptionsError, run};
 
 /// Prepares the models for any number of workers: one sealed file in memory, which holds the
-/// weights packed for this processor and no key.
+/// weights packed for this processor and no key. The models are overwritten, and what it took to
+/// prepare them is given back to the system.
 ///
 /// # Errors
 /// When a model does not load, or there is no memory.
-pub fn prepare(speech: &Model, voice: &Model) -> Result<OwnedFd, PrepareError> {
-    earnest_speech::share(speech, voice)
+pub fn prepare(speech: Model, voice: Model) -> Result<OwnedFd, PrepareError> {
+    let prepared = earnest_speech::share(&speech, &voice);
+    drop((speech, voice));
+    earnest_speech::give_back_freed_memory();
+    prepared
 }

@@ -101,7 +101,7 @@ fn live(options: Options) -> Result<(), End> {
     let incoming = Incoming::new(socket);
     incoming.say(&FromWorker::Hello(hello(&reached)?))?;
     let models = SharedModels::open(&io::stdin().as_fd())?;
-    serve(&incoming, &models, options.threads)
+    serve(&incoming, models, options.threads)
 }
 
 fn hello(reached: &Reached) -> io::Result<Hello> {
@@ -118,12 +118,15 @@ fn hello(reached: &Reached) -> io::Result<Hello> {
 
 fn serve<S: Read + Write + Send + 'static>(
     incoming: &Incoming<S>,
-    models: &SharedModels,
+    models: SharedModels,
     threads: usize,
 ) -> Result<(), End> {
     let mut recognizer = models.recognizer(&EngineOptions { threads })?;
     let mut vad = models.vad()?;
     let tokenizer = Arc::new(recognizer.tokenizer().clone());
+    // What is read of them from here on is in their region, not in this process.
+    drop(models);
+    earnest_speech::give_back_freed_memory();
     incoming.say(&FromWorker::Ready)?;
     while let Some(job) = incoming.next_job() {
         let tokenizer = Arc::clone(&tokenizer);

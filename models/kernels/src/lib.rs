@@ -39,6 +39,7 @@ mod aligned;
 mod attention;
 mod convolution;
 mod elementary;
+mod heap;
 mod isa;
 mod pool;
 mod product;
@@ -55,6 +56,7 @@ pub use attention::{
     CausalCache, CrossMemory, Heads, Rotary, attend_cross, attend_next, attend_whole,
 };
 pub use convolution::{Convolution, Filters, Layout};
+pub use heap::give_back_freed_memory;
 pub use isa::Isa;
 pub use pool::Pool;
 pub use quantized::{Activation, Column, Epilogue, QuantizedMatrix};

@@ -16,6 +16,7 @@ mod transcriber;
 mod vad;
 mod words;
 
+pub use earnest_kernels::give_back_freed_memory;
 pub use error::{LoadError, SpeechError};
 pub use finder::SpeechFinder;
 pub use guard::{Reason, SoundMeasures, Verdict, compression_ratio, judge_text, repetition};

@@ -297,7 +297,11 @@ fn bytes_go_to_the_peer_and_signals_to_oneself() {
 #[test]
 fn a_status_is_not_asked_for_whatever_the_path() {
     let here = libc::AT_FDCWD as u64;
-    for flags in [0, libc::AT_SYMLINK_NOFOLLOW as u64, libc::AT_EMPTY_PATH as u64] {
+    for flags in [
+        0,
+        libc::AT_SYMLINK_NOFOLLOW as u64,
+        libc::AT_EMPTY_PATH as u64,
+    ] {
         for file in [here, 0] {
             let old = worker(libc::SYS_newfstatat, &[file, 9, 9, flags]);
             let new = worker(libc::SYS_statx, &[file, 9, flags, 9, 9]);

@@ -1,0 +1,263 @@
+//! A daemon on the bench: a device with a software TPM in a folder of its own, the real
+//! programs, and a client that costs nothing: HTTP/1.1 written by hand on the Unix socket.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::places::{self, Model};
+
+/// Longer than any start takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Between two looks whether the gate is open: what a start is measured to.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// A provisioned device with sealed models and no daemon yet.
+pub(crate) struct Device {
+    home: TempDir,
+    programs: PathBuf,
+}
+
+impl Device {
+    /// Provisions a device, seals the models and approves its state.
+    pub(crate) fn new(model: Model, threads: usize) -> Result<Device> {
+        let programs = std::env::current_exe()?;
+        let programs = programs
+            .parent()
+            .context("this program lies in no folder")?;
+        let device = Device {
+            home: tempfile::tempdir()?,
+            programs: programs.to_owned(),
+        };
+        device.prepare(model)?;
+        fs::write(
+            device.path("earnestd.toml"),
+            device.configuration(model, threads)?,
+        )?;
+        Ok(device)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.home.path().join(name).to_string_lossy().into_owned()
+    }
+
+    fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(self.programs.join(name));
+        command.env("EARNEST_DEVICE", self.path("device"));
+        command
+    }
+
+    fn run(&self, name: &str, line: &str) -> Result<()> {
+        // A word that begins with "@" is a file of the device's.
+        let words = line
+            .split_whitespace()
+            .map(|word| match word.strip_prefix('@') {
+                Some(file) => self.path(file),
+                None => word.to_owned(),
+            });
+        let output = self.program(name).args(words).output();
+        let output = output.with_context(|| format!("cannot run {name}; build it first"))?;
+        let told = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{name} {line}: {told}");
+        Ok(())
+    }
+
+    fn prepare(&self, model: Model) -> Result<()> {
+        let models = places::model_directory(model.card())?;
+        let models = models
+            .parent()
+            .context("a model lies in a folder of models")?;
+        let (models, size) = (models.display(), model.name());
+        let nonce = "00".repeat(32);
+        self.run("earnest-fleet", "keys init --keys @keys")?;
+        let first = "policy allow-version --first --version 1 --keys @keys --out @first";
+        self.run("earnest-fleet", first)?;
+        let provision = "tpm provision --root @keys/root.pub.pem --first-version @first";
+        self.run("earnest", provision)?;
+        let keys = "--release-key @keys/release-1.key.pem --out @sealed";
+        let seal = format!("model seal --model {size} --models {models} {keys}");
+        self.run("earnest", &seal)?;
+        self.run(
+            "earnest",
+            &format!("attest --nonce {nonce} --out @approved"),
+        )?;
+        let sign = "policy sign --version 1 --evidence @approved/evidence.cbor --any-device";
+        self.run(
+            "earnest-fleet",
+            &format!("{sign} --keys @keys --out @policy"),
+        )?;
+        self.run("earnest", "tpm policy @policy")
+    }
+
+    fn configuration(&self, model: Model, threads: usize) -> Result<String> {
+        let user = nix::unistd::getuid().as_raw();
+        let mut text = String::new();
+        writeln!(text, "device.folder = {:?}", self.path("device"))?;
+        writeln!(text, "model.size = {:?}", model.name())?;
+        let package = |card: &str| self.path(&format!("sealed/{card}.earnest"));
+        writeln!(text, "model.speech = {:?}", package(model.card()))?;
+        writeln!(text, "model.voice = {:?}", package("silero-vad-6.2"))?;
+        let key = self.path("keys/release-1.pub.pem");
+        writeln!(text, "model.release_key = {key:?}")?;
+        writeln!(text, "listen.tls = []")?;
+        writeln!(text, "listen.unix = {:?}", self.path("earnest.sock"))?;
+        writeln!(text, "allow.apps = [{user}]\nallow.operators = [{user}]")?;
+        writeln!(text, "workers.threads = {threads}\nrun.user = \"root\"")?;
+        writeln!(text, "run.exposed_memory = \"warn\"")?;
+        Ok(text)
+    }
+
+    /// Starts a daemon and waits until it serves.
+    pub(crate) fn start(&self) -> Result<Daemon> {
+        let log = fs::File::create(self.path("log"))?;
+        let begin = Instant::now();
+        let process = self
+            .program("earnestd")
+            .args(["--config", &self.path("earnestd.toml")])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .context("cannot run earnestd; build it first")?;
+        let mut daemon = Daemon {
+            process,
+            socket: PathBuf::from(self.path("earnest.sock")),
+            until_ready: Duration::ZERO,
+        };
+        while !daemon.is_up() {
+            let told = || fs::read_to_string(self.path("log")).unwrap_or_default();
+            ensure!(begin.elapsed() < PATIENCE, "no open gate: {}", told());
+            if let Some(status) = daemon.process.try_wait()? {
+                bail!("earnestd ended with {status}: {}", told());
+            }
+            std::thread::sleep(PAUSE);
+        }
+        daemon.until_ready = begin.elapsed();
+        Ok(daemon)
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        // The software TPM outlives the commands that use it.
+        let _ = self.program("earnest").args(["tpm", "stop"]).output();
+    }
+}
+
+/// A daemon that serves.
+pub(crate) struct Daemon {
+    process: Child,
+    socket: PathBuf,
+    /// From its start to an open gate.
+    pub(crate) until_ready: Duration,
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Daemon {
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process.wait()?;
+        Ok(())
+    }
+
+    fn is_up(&self) -> bool {
+        self.ask("GET /health", "", &[]).is_ok()
+    }
+
+    /// A token for an application of this name.
+    pub(crate) fn token(&self, app: &str) -> Result<String> {
+        let body = format!("{{\"app\":\"{app}\"}}");
+        let head = "content-type: application/json\r\n";
+        let answer = self.ask("POST /v1/token", head, body.as_bytes())?;
+        let token = answer["token"]
+            .as_str()
+            .context("an answer without a token")?;
+        Ok(token.to_owned())
+    }
+
+    /// The text of a file, as the bearer of `token`.
+    pub(crate) fn transcribe(&self, token: &str, file: &[u8]) -> Result<String> {
+        let mut body = b"--part\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\
+            \r\n--part\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\n"
+            .to_vec();
+        body.extend_from_slice(file);
+        body.extend_from_slice(b"\r\n--part--\r\n");
+        let head = format!(
+            "content-type: multipart/form-data; boundary=part\r\nauthorization: Bearer {token}\r\n"
+        );
+        let answer = self.ask("POST /v1/audio/transcriptions", &head, &body)?;
+        let text = answer["text"]
+            .as_str()
+            .context("an answer without a text")?;
+        Ok(text.to_owned())
+    }
+
+    fn ask(&self, what: &str, head: &str, body: &[u8]) -> Result<Value> {
+        let mut stream = UnixStream::connect(&self.socket)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let length = body.len();
+        let head = format!(
+            "{what} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{head}\
+             content-length: {length}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes())?;
+        stream.write_all(body)?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
+        let end = end.context("an answer without an end of its head")?;
+        let told = String::from_utf8_lossy(&answer);
+        ensure!(answer.starts_with(b"HTTP/1.1 200"), "refused: {told}");
+        serde_json::from_slice(&answer[end + 4..]).context("an answer that is no JSON")
+    }
+
+    /// Bytes of memory of the daemon and its workers together, each shared page counted once.
+    pub(crate) fn memory(&self) -> Result<Vec<u64>> {
+        let mut processes = vec![self.process.id()];
+        processes.extend(children(self.process.id())?);
+        // One that has just ended has no memory.
+        let bytes = processes
+            .into_iter()
+            .filter_map(|process| proportional(process).ok());
+        Ok(bytes.collect())
+    }
+}
+
+/// The processes that this one started, by whichever of its threads.
+fn children(process: u32) -> Result<Vec<u32>> {
+    let mut found = Vec::new();
+    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
+        let list = fs::read_to_string(thread?.path().join("children")).unwrap_or_default();
+        found.extend(
+            list.split_whitespace()
+                .filter_map(|child| child.parse::<u32>().ok()),
+        );
+    }
+    Ok(found)
+}
+
+/// The proportional set size of a process (`proc(5)`, `smaps_rollup`), in bytes.
+fn proportional(process: u32) -> Result<u64> {
+    let path = format!("/proc/{process}/smaps_rollup");
+    let text = fs::read_to_string(Path::new(&path))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+    let kibibytes = line.and_then(|line| line.split_whitespace().next());
+    let kibibytes: u64 = kibibytes.context("no proportional size")?.parse()?;
+    Ok(kibibytes * 1024)
+}
