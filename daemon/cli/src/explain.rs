@@ -34,8 +34,19 @@ pub(crate) fn reason(reason: GateReason) -> &'static str {
     }
 }
 
+/// What to do about a gate that is closed for this reason, while `trouble` keeps it from opening.
+pub(crate) fn to_do(reason: GateReason, trouble: Option<&str>) -> &'static str {
+    match (reason, trouble) {
+        (GateReason::Started | GateReason::ModelUnsealed | GateReason::ModelReplaced, Some(_)) => {
+            "mend what is in the way, or take a policy that approves this state: earnest tpm \
+             policy FILE; the daemon tries again by itself"
+        }
+        _ => mend(reason),
+    }
+}
+
 /// What to do about a gate that is closed for this reason.
-pub(crate) fn mend(reason: GateReason) -> &'static str {
+fn mend(reason: GateReason) -> &'static str {
     match reason {
         GateReason::Started | GateReason::ModelUnsealed | GateReason::ModelReplaced => {
             "wait some seconds; where it stays so: journalctl -u earnestd"

@@ -93,7 +93,11 @@ fn text(report: &StatusReport, now: SystemTime) -> String {
         });
     }
     if !report.gate.open {
-        lines.push(("", format!("to do: {}", explain::mend(report.gate.reason))));
+        if let Some(trouble) = &report.trouble {
+            lines.push(("", format!("in the way: {trouble}")));
+        }
+        let to_do = explain::to_do(report.gate.reason, report.trouble.as_deref());
+        lines.push(("", format!("to do: {to_do}")));
     }
     lines.push(("mode", mode(&report.gate)));
     lines.push(("proven", proven(&report.gate)));
@@ -339,6 +343,19 @@ mod tests {
                 "workers   none",
             ],
             &["open ("],
+        );
+    }
+
+    #[test]
+    fn what_keeps_a_gate_closed_is_told_with_what_helps() {
+        let gate = json!({ "state": "sealed", "open": false, "reason": "started" });
+        check(
+            json!({ "gate": gate, "trouble": "the policy approves no such state\u{1b}" }),
+            &[
+                "in the way: the policy approves no such state\u{fffd}",
+                "to do: mend what is in the way",
+            ],
+            &["wait some seconds"],
         );
     }
 

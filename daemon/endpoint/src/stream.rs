@@ -15,7 +15,7 @@ use earnest_channel::{Encoding, Job, SoundKind};
 use earnest_policy::Transcribe;
 use earnest_pool::SoundSender;
 use earnest_transcript::Milliseconds;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, EXPECT};
 use http::{HeaderMap, HeaderValue};
 use http_body_util::BodyExt as _;
 use hyper::body::Body as HttpBody;
@@ -40,16 +40,22 @@ pub(crate) async fn stream(
     bill: Bill,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let (head, body) = request.into_parts();
+    let (head, mut body) = request.into_parts();
     let sound = Sound::of(&head.headers, head.uri.query().unwrap_or_default())?;
     if HttpBody::is_end_stream(&body) {
         return Err(Refusal::InvalidAudio);
     }
     let work = work::begin(&serving, &permit, sound.job()).await?;
     let most = shared.limits.stream_bytes;
+    // A client that asks whether to go on is told to by whoever looks for its first bytes, and not
+    // once the answer has begun: it would wait for as long as it is patient.
+    let first = match expects_continue(&head.headers) {
+        true => body.frame().await,
+        false => None,
+    };
     let body = drive(move |pieces| async move {
         let (sender, heard) = work.split();
-        let feeding = feed(body, sender, sound.order, most);
+        let feeding = feed(first, body, sender, sound.order, most);
         let telling = tell(heard, sound.words, &bill, &pieces);
         if let Err(refusal) = both(feeding, telling).await {
             bill.failed(&refusal);
@@ -79,15 +85,30 @@ async fn both(
     }
 }
 
-/// Sends the body on to the worker as it comes.
+/// Whether the client waits for leave to send its body (RFC 9110, section 10.1.1).
+fn expects_continue(headers: &HeaderMap) -> bool {
+    let expected = headers.get(EXPECT).map(HeaderValue::as_bytes);
+    expected.is_some_and(|expected| expected.eq_ignore_ascii_case(b"100-continue"))
+}
+
+/// A piece of a body, or its fault.
+type Frame = Result<hyper::body::Frame<Bytes>, axum::Error>;
+
+/// Sends the body on to the worker as it comes, `first` if it has come already.
 async fn feed(
+    mut first: Option<Frame>,
     mut body: Body,
     mut sender: SoundSender,
     mut order: ByteOrder,
     most: u64,
 ) -> Result<(), Refusal> {
     let mut bytes = 0;
-    while let Some(frame) = body.frame().await {
+    loop {
+        let next = match first.take() {
+            Some(frame) => Some(frame),
+            None => body.frame().await,
+        };
+        let Some(frame) = next else { break };
         let frame = frame.map_err(|error| fault(&error))?;
         let Ok(data) = frame.into_data() else {
             continue;

@@ -123,8 +123,12 @@ fn authority(path: &Path, runs: bool) -> Finding {
 /// What the daemon says of itself.
 fn state(report: &StatusReport) -> Vec<Finding> {
     let gate = &report.gate;
-    let said = explain::gate(gate);
-    let mend = explain::mend(gate.reason);
+    let trouble = report.trouble.as_deref();
+    let said = match trouble.filter(|_| !gate.open) {
+        Some(trouble) => format!("{}: {trouble}", explain::gate(gate)),
+        None => explain::gate(gate),
+    };
+    let mend = explain::to_do(gate.reason, trouble);
     let mut findings = vec![match (gate.open, gate.state) {
         (true, GateState::Grace) => Finding::warn("gate", said, mend),
         (true, _) => Finding::ok("gate", said),
@@ -204,6 +208,19 @@ mod tests {
                 .unwrap()
                 .contains("journalctl -k")
         );
+    }
+
+    #[test]
+    fn what_keeps_the_gate_closed_is_part_of_the_finding() {
+        let gate = json!({ "state": "sealed", "open": false, "reason": "started" });
+        let changes = json!({ "gate": gate, "trouble": "the policy approves no such state" });
+        let findings = state(&report(changes));
+        assert!(
+            findings[0]
+                .found
+                .ends_with(": the policy approves no such state")
+        );
+        assert!(findings[0].mend.as_deref().unwrap().contains("tpm policy"));
     }
 
     #[test]

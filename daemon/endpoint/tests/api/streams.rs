@@ -5,11 +5,12 @@ use http::Request;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Frame, Incoming};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::house::Daemon;
-use crate::http::{PATIENCE, request, send};
+use crate::http::{PATIENCE, raw, request, send};
 use crate::{daemon, setting};
 
 /// A stream under way: sound goes in while lines come out.
@@ -111,6 +112,24 @@ async fn a_file_may_be_streamed_too_with_words() {
         json!({"word": "there.", "start": 0.25, "end": 1.0})
     );
     assert_eq!(lines[2], json!({"type": "done", "duration": 1.0}));
+}
+
+#[tokio::test]
+async fn a_client_that_waits_for_leave_to_send_is_given_it_before_the_answer() {
+    let daemon = daemon().await;
+    let mut stream = daemon.unix().await;
+    let head = "POST /v1/audio/stream?rate=16000&channels=1&encoding=s16le HTTP/1.1\r\n\
+        host: localhost\r\nconnection: close\r\nexpect: 100-continue\r\n\
+        content-length: 32000\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.expect("it is read");
+    let leave = b"HTTP/1.1 100 Continue\r\n\r\n";
+    let mut said = vec![0; leave.len()];
+    let answered = timeout(PATIENCE, stream.read_exact(&mut said)).await;
+    answered.expect("in time").expect("an answer");
+    assert_eq!(said, leave);
+    let answer = raw(stream, &[0; 32_000]).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains("\"type\":\"done\""), "{answer}");
 }
 
 #[tokio::test]
