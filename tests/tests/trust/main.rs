@@ -6,6 +6,7 @@ mod support;
 mod outsiders;
 mod refusals;
 mod sealing;
+#[allow(dead_code, reason = "the daemon's tests do more with the two sides")]
 mod sides;
 
 use sides::Sides;

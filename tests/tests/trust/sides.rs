@@ -1,5 +1,6 @@
 //! A device and a fleet, each a command with a folder; between them are files alone.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -8,6 +9,8 @@ use tempfile::TempDir;
 /// The two sides of one test. The device's software TPM ends with them.
 pub(crate) struct Sides {
     home: TempDir,
+    /// What every program is started by: nothing, or what enters another network.
+    through: Vec<String>,
 }
 
 /// What a command answered.
@@ -52,15 +55,50 @@ pub(crate) fn run(command: &mut Command) -> Answer {
 impl Sides {
     /// A fleet with its keys, and nothing else yet.
     pub(crate) fn new() -> Sides {
-        let sides = Sides {
-            home: tempfile::tempdir().expect("there is room for a folder"),
-        };
+        let sides = Sides::empty();
         let (keys, first) = (sides.text("keys"), sides.text("first-version"));
         sides.fleet(&["keys", "init", "--keys", &keys]).success();
         let allow = ["policy", "allow-version", "--first", "--version", "1"];
         let place = ["--keys", &keys, "--out", &first];
         sides.fleet(&[&allow[..], &place].concat()).success();
         sides
+    }
+
+    /// Nothing yet.
+    fn empty() -> Sides {
+        Sides {
+            home: tempfile::tempdir().expect("there is room for a folder"),
+            through: Vec::new(),
+        }
+    }
+
+    /// The same two sides as in the folder `from`, at which nothing may run: device and fleet
+    /// have their keys and know each other.
+    pub(crate) fn copy_of(from: &Path, through: &[String]) -> Sides {
+        let mut sides = Sides::empty();
+        sides.through = through.to_vec();
+        copy(from, sides.home.path());
+        sides
+    }
+
+    /// Leaves a copy in the folder `to`, which must not be there.
+    pub(crate) fn copy_to(&self, to: &Path) {
+        copy(self.home.path(), to);
+    }
+
+    /// The program of this name, with nothing on its standard input.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut line = self.through.iter().map(OsStr::new);
+        let mut command = match line.next() {
+            Some(first) => {
+                let mut command = Command::new(first);
+                command.args(line).arg(program);
+                command
+            }
+            None => Command::new(program),
+        };
+        command.stdin(Stdio::null());
+        command
     }
 
     /// A path of the test's own.
@@ -75,7 +113,8 @@ impl Sides {
 
     /// Runs `earnest` for the device in the folder `device`.
     pub(crate) fn device_in(&self, device: &str, arguments: &[&str]) -> Answer {
-        run(Command::new(crate::support::program("earnest"))
+        run(self
+            .command(crate::support::program("earnest"))
             .args(arguments)
             .env("EARNEST_DEVICE", self.path(device))
             .env("EARNEST_MODELS", crate::support::models()))
@@ -227,6 +266,21 @@ impl Sides {
             if entry.path().is_file() {
                 let target = self.path(to).join(entry.file_name());
                 std::fs::copy(entry.path(), target).expect("a file of the device is readable");
+            }
+        }
+    }
+}
+
+/// Copies a folder and all in it, into one that may be there.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("there is room for a folder");
+    for entry in std::fs::read_dir(from).expect("the folder is there") {
+        let entry = entry.expect("the folder is readable");
+        let target = to.join(entry.file_name());
+        match entry.path().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => {
+                std::fs::copy(entry.path(), target).expect("the file is readable");
             }
         }
     }

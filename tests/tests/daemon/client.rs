@@ -1,0 +1,77 @@
+//! Clients in Python, and what they are given to hear.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use earnest_package::{Card, Role};
+use serde_json::Value;
+
+use crate::earnestd::Earnestd;
+use crate::support::{FETCH, models, program};
+
+/// What is said in the sample, as the model writes it.
+pub(crate) const SAID: &str =
+    "Ever tried, ever failed, no matter try again, fail again, fail better.";
+
+/// The sample's file.
+pub(crate) fn sample() -> PathBuf {
+    let card = Card::named("moonshine-tiny-en-int8").expect("the card is built in");
+    let file = card.file(Role::Sample).expect("tiny brings a sample");
+    let path = models().join(card.name()).join(file.name());
+    assert!(path.is_file(), "{FETCH}");
+    path
+}
+
+/// The sample's samples, 16 bits each at 16 kHz, without a header.
+pub(crate) fn pcm() -> Vec<u8> {
+    let samples = crate::support::sample();
+    let samples = samples.iter().map(|sample| (sample * 32_768.0) as i16);
+    samples.flat_map(i16::to_le_bytes).collect()
+}
+
+/// The folder of programs that `cargo xtask test` keeps the Python clients in.
+pub(crate) fn tools() -> PathBuf {
+    let profile = program("earnest");
+    let target = profile.ancestors().nth(2).expect("TARGET/PROFILE/earnest");
+    let tools = target.join("tools/clients/bin");
+    assert!(
+        tools.join("python").exists(),
+        "the Python clients are missing: run `cargo xtask test`, which installs them"
+    );
+    tools
+}
+
+/// A script in Python that `earnest run` starts for an app of this name.
+pub(crate) fn python(daemon: &Earnestd, app: &str, script: &str, arguments: &[&Path]) -> Command {
+    let mut command = daemon.earnest();
+    command
+        .args(["run", "--app", app, "--"])
+        .arg(tools().join("python"))
+        .args(["-c", script])
+        .args(arguments)
+        // The client is unmodified, and so is what it finds of this machine: no proxy, no key.
+        .env_remove("OPENAI_API_KEY")
+        .env_remove("HTTPS_PROXY")
+        .env_remove("https_proxy")
+        .env_remove("ALL_PROXY")
+        .env_remove("all_proxy");
+    command
+}
+
+/// Runs such a script, which must end well, and gives the object that it printed.
+pub(crate) fn run_python(daemon: &Earnestd, script: &str) -> Value {
+    let output = python(daemon, "notes", script, &[&sample()]).output();
+    answer(&output.expect("the command is built"))
+}
+
+/// The JSON that a program printed which ended well.
+pub(crate) fn answer(output: &Output) -> Value {
+    let [stdout, stderr] =
+        [&output.stdout, &output.stderr].map(|said| String::from_utf8_lossy(said));
+    assert!(
+        output.status.success(),
+        "{}: {stdout}{stderr}",
+        output.status
+    );
+    serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}{stderr}"))
+}
