@@ -42,6 +42,11 @@ pub(crate) fn install(mode: Mode) -> Result<()> {
     }
 }
 
+/// The environment's Python, once it is installed.
+pub(crate) fn python() -> String {
+    folder().join("bin/python").to_string_lossy().into_owned()
+}
+
 fn folder() -> PathBuf {
     shell::tools_directory().join("clients")
 }

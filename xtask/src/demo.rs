@@ -1,5 +1,5 @@
 //! `cargo xtask demo`: from a fresh machine to a recording turned into text by a model that
-//! opens only while the device proves its state.
+//! opens only while the device proves its state, and to clients that are served as long.
 //!
 //! The demo is a list of small steps. Each looks whether its work is done and does only what
 //! is missing, so a second run starts at once; with `--print` each says what it would do.
@@ -11,7 +11,9 @@ use anyhow::{Context, Result, ensure};
 use earnest_package::{Card, CardFile, Role};
 use serde_json::Value;
 
+use crate::clients;
 use crate::models::{self, Which};
+use crate::service::Service;
 use crate::setup::{self, Mode};
 use crate::shell::Program;
 use crate::trust::{Tpm, Trust};
@@ -56,6 +58,14 @@ impl Size {
             Self::Base => "base",
         }
     }
+
+    /// The name of its card, which its sealed package has, too.
+    fn card(self) -> &'static str {
+        match self {
+            Self::Tiny => "moonshine-tiny-en-int8",
+            Self::Base => "moonshine-base-en-int8",
+        }
+    }
 }
 
 /// What the steps share.
@@ -64,6 +74,7 @@ struct Demo {
     size: Size,
     models: PathBuf,
     trust: Trust,
+    service: Service,
 }
 
 type Step = (&'static str, fn(&Demo) -> Result<()>);
@@ -79,6 +90,12 @@ const STEPS: &[Step] = &[
     }),
     ("Unseal and transcribe", transcribe),
     ("Attest and verify", |demo| demo.trust.verify()),
+    ("Serve the programs of this machine", |demo| {
+        let size = demo.size;
+        demo.service.start(&demo.trust, size.name(), size.card())
+    }),
+    ("Ask with clients as people have them", ask),
+    ("Change what was booted", change_the_boot),
     ("What this proves", |demo| {
         demo.trust.conclude(demo.size.name())
     }),
@@ -99,6 +116,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         size: options.model,
         models: models::directory()?,
         trust: Trust::new(mode, tpm),
+        service: Service::new(mode),
     };
     for (index, (title, step)) in STEPS.iter().enumerate() {
         eprintln!("{}/{} {title}", index + 1, STEPS.len());
@@ -108,7 +126,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 fn machine(demo: &Demo) -> Result<()> {
-    setup::install(&[setup::BUILD, setup::SOFTWARE_TPM].concat(), demo.mode)
+    let clients = &[setup::CURL, setup::TPM_TOOLS];
+    let needs = [setup::BUILD, setup::SOFTWARE_TPM, clients].concat();
+    setup::install(&needs, demo.mode)?;
+    clients::install(demo.mode)
 }
 
 fn fetch(demo: &Demo) -> Result<()> {
@@ -130,13 +151,14 @@ fn build(demo: &Demo) -> Result<()> {
             "--bin",
             "earnest",
             "--bin",
+            "earnestd",
+            "--bin",
             "earnest-fleet",
         ]))
 }
 
 fn transcribe(demo: &Demo) -> Result<()> {
-    let (card, sample) = sample()?;
-    let path = demo.models.join(card.name()).join(sample.name());
+    let (path, sample) = sample(demo)?;
     let [sealed, release_key] = demo.trust.sealed();
     let command = demo
         .trust
@@ -155,8 +177,38 @@ fn transcribe(demo: &Demo) -> Result<()> {
     report(&Answer::read(&answer)?, sample.transcript(), took)
 }
 
-/// The recording that a card brings along to try its model on.
-fn sample() -> Result<(&'static Card, &'static CardFile)> {
+/// The same recording for the daemon, by clients that know nothing of it.
+fn ask(demo: &Demo) -> Result<()> {
+    let (path, sample) = sample(demo)?;
+    let said = sample.transcript();
+    for (name, heard) in demo.service.ask(&demo.trust, &path)? {
+        let rate = judge(said, &heard)?;
+        eprintln!("  {name}: {heard} (word error rate {rate:.2})");
+    }
+    Ok(())
+}
+
+/// A boot that nobody approved, in the middle of it.
+fn change_the_boot(demo: &Demo) -> Result<()> {
+    if demo.trust.is_software() {
+        let (path, _) = sample(demo)?;
+        demo.service.change_the_boot(&demo.trust, &path)?;
+    } else {
+        eprintln!(
+            "  left out: a PCR of your own TPM would stay changed, and what you sealed to it \
+             shut, until you boot again"
+        );
+    }
+    demo.service.stop()
+}
+
+/// The recording that a card brings along to try its model on: where it is, and what it is.
+fn sample(demo: &Demo) -> Result<(PathBuf, &'static CardFile)> {
+    let (card, sample) = sample_of_a_card()?;
+    Ok((demo.models.join(card.name()).join(sample.name()), sample))
+}
+
+fn sample_of_a_card() -> Result<(&'static Card, &'static CardFile)> {
     Card::builtin()
         .iter()
         .find_map(|card| Some((card, card.file(Role::Sample)?)))
@@ -193,14 +245,20 @@ fn report(answer: &Answer, said: Option<&str>, took: Duration) -> Result<()> {
          fast as it was spoken",
         duration / took
     );
+    let rate = judge(said, text)?;
+    eprintln!("word error rate {rate:.2}, at most {MOST_ERRORS} allowed");
+    Ok(())
+}
+
+/// The word error rate of a text, which must be what was said.
+fn judge(said: Option<&str>, text: &str) -> Result<f64> {
     let said = said.context("the card does not say what is said in its sample")?;
     let rate = words::error_rate(said, text);
-    eprintln!("word error rate {rate:.2}, at most {MOST_ERRORS} allowed");
     ensure!(
         rate <= MOST_ERRORS,
-        "the text is not what was said: {said:?}"
+        "the text {text:?} is not what was said: {said:?}"
     );
-    Ok(())
+    Ok(rate)
 }
 
 #[cfg(test)]
@@ -237,7 +295,7 @@ mod tests {
 
     #[test]
     fn the_sample_says_what_is_said_in_it() {
-        let (_, sample) = sample().unwrap();
+        let (_, sample) = sample_of_a_card().unwrap();
         assert!(sample.transcript().is_some_and(|said| !said.is_empty()));
     }
 }

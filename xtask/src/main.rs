@@ -14,6 +14,7 @@ mod fetch;
 mod fuzz;
 mod models;
 mod policy;
+mod service;
 mod setup;
 mod shell;
 mod test;
@@ -35,8 +36,9 @@ struct Arguments {
 /// The verbs, from what a newcomer runs first to what a maintainer runs last.
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// From a fresh machine to a recording turned into text by a sealed model: installs, fetches,
-    /// builds, provisions, seals, transcribes, proves.
+    /// From a fresh machine to a recording turned into text by a sealed model, for the clients
+    /// that you have: installs, fetches, builds, provisions, seals, transcribes, proves, serves,
+    /// and refuses once the device is another.
     Demo(demo::Options),
     /// Format, lints, dependency policy, documentation, and every test. CI runs this verb.
     Test(test::Options),

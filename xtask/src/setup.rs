@@ -86,11 +86,7 @@ pub(crate) const SOFTWARE_TPM: &[Need] = &[
 
 /// Other people's tools, which must agree with ours.
 pub(crate) const OUTSIDERS: &[Need] = &[
-    Need {
-        package: "tpm2-tools",
-        why: "checks our quotes and replays event logs, as a stranger would",
-        presence: Presence::OnPath("tpm2_checkquote"),
-    },
+    TPM_TOOLS,
     Need {
         package: "openssl",
         why: "checks chains of certificates, as a stranger would",
@@ -130,6 +126,13 @@ pub(crate) const VENV: Need = Need {
     package: "python3-venv",
     why: "keeps the Python clients that the daemon is tried with away from yours",
     presence: Presence::Succeeds(&["/usr/bin/python3", "-c", "import ensurepip, venv"]),
+};
+
+/// The TCG's own tools.
+pub(crate) const TPM_TOOLS: Need = Need {
+    package: "tpm2-tools",
+    why: "checks our quotes, replays event logs and changes PCRs, as a stranger would",
+    presence: Presence::OnPath("tpm2_checkquote"),
 };
 
 /// The client of the npm registry.

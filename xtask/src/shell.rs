@@ -5,8 +5,9 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -116,6 +117,15 @@ impl Program {
             bail!("`{self}` failed: {}: {}", output.status, said.trim());
         }
         String::from_utf8(output.stdout).with_context(|| format!("`{self}` printed no UTF-8"))
+    }
+
+    /// Starts it, its standard error into `log`; whoever starts it ends it.
+    pub(crate) fn start(&self, log: File) -> Result<Child> {
+        self.command()
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("cannot start `{}`", self.name))
     }
 
     /// What it printed on standard output if it started and ended well; it may not complain.

@@ -57,6 +57,28 @@ impl Trust {
         Trust::program("earnest").env("EARNEST_DEVICE", self.path("device"))
     }
 
+    /// The daemon's.
+    pub(crate) fn earnestd(&self) -> Program {
+        Trust::program("earnestd")
+    }
+
+    /// The device's folder.
+    pub(crate) fn device(&self) -> String {
+        self.path("device")
+    }
+
+    /// Whether the device's TPM is software, which nobody's machine hangs on.
+    pub(crate) fn is_software(&self) -> bool {
+        self.tpm == Tpm::Software
+    }
+
+    /// Where the software TPM takes commands, as the TCG's tools want to be told.
+    pub(crate) fn software_tpm(&self) -> Result<String> {
+        let file = self.home.join("device/software-tpm/address");
+        let address = fs::read_to_string(&file).context("the software TPM does not run")?;
+        Ok(address.trim().to_owned())
+    }
+
     fn fleet(&self) -> Program {
         Trust::program("earnest-fleet")
     }
