@@ -3,7 +3,7 @@
 use crate::client::{SAID, sample};
 use crate::device::DEVICE;
 use crate::earnestd::Earnestd;
-use crate::processes::children;
+use crate::processes::workers;
 use crate::wait::wait_until;
 
 /// How long a result of this fleet holds: long enough to be imported on a busy machine, and
@@ -65,7 +65,7 @@ fn a_result_opens_the_gate_until_it_expires_and_its_grace_is_shown() {
 
     daemon.see_gate("closed");
     assert_eq!(ask(&daemon).refusal(503), "device_not_proven");
-    wait_until("the workers are gone", || children(daemon.pid()).is_empty());
+    wait_until("the workers are gone", || workers(daemon.pid()).is_empty());
 
     vouch(&daemon);
     daemon.see_gate("attested");

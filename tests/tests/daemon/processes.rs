@@ -2,29 +2,50 @@
 
 use std::fs;
 
-/// The processes whose parent is this one.
-pub(crate) fn children(parent: u32) -> Vec<u32> {
+/// What a daemon starts besides its workers, where it finds none: the TPM of a development
+/// machine.
+const SOFTWARE_TPM: &str = "swtpm";
+
+/// The workers of this daemon: its children.
+pub(crate) fn workers(daemon: u32) -> Vec<u32> {
     let entries = fs::read_dir("/proc").expect("Linux has one").flatten();
     let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    ids.filter(|id| parent_of(*id) == Some(parent)).collect()
+    ids.filter(|id| {
+        // One that has ended and waits for its parent is no child at work.
+        Stat::of(*id).is_some_and(|stat| {
+            stat.parent == daemon && stat.is_alive() && stat.name != SOFTWARE_TPM
+        })
+    })
+    .collect()
 }
 
 /// Whether there is such a process, and it has not ended.
 pub(crate) fn is_running(id: u32) -> bool {
-    state_and_parent(id).is_some_and(|(state, _)| state != "Z")
+    Stat::of(id).is_some_and(|stat| stat.is_alive())
 }
 
-fn parent_of(id: u32) -> Option<u32> {
-    let (state, parent) = state_and_parent(id)?;
-    // One that has ended and waits for its parent is no child at work.
-    (state != "Z").then_some(parent)
+/// What `proc_pid_stat(5)` begins with, after the id: the name in parentheses, the state, the
+/// parent.
+struct Stat {
+    name: String,
+    state: String,
+    parent: u32,
 }
 
-/// `proc_pid_stat(5)`: the id, the name in parentheses, the state, the parent.
-fn state_and_parent(id: u32) -> Option<(String, u32)> {
-    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    let (_, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_whitespace();
-    let state = fields.next()?.to_owned();
-    Some((state, fields.next()?.parse().ok()?))
+impl Stat {
+    fn of(id: u32) -> Option<Stat> {
+        let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        let (before, rest) = stat.rsplit_once(") ")?;
+        let (_, name) = before.split_once('(')?;
+        let mut fields = rest.split(' ');
+        Some(Stat {
+            name: name.to_owned(),
+            state: fields.next()?.to_owned(),
+            parent: fields.next()?.parse().ok()?,
+        })
+    }
+
+    fn is_alive(&self) -> bool {
+        self.state != "Z"
+    }
 }

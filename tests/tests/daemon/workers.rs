@@ -5,7 +5,7 @@ use nix::unistd::Pid;
 
 use crate::client::{SAID, pcm, sample};
 use crate::earnestd::{Earnestd, Wish};
-use crate::processes::{children, is_running};
+use crate::processes::{is_running, workers};
 use crate::upload::Upload;
 use crate::wait::{wait_for, wait_until};
 
@@ -52,7 +52,7 @@ fn every_worker_is_locked_in() {
     let daemon = daemon();
     let mut upload = begun(&daemon, "notes");
     let workers = wait_for("a worker at work and one that waits", || {
-        let workers = children(daemon.pid());
+        let workers = workers(daemon.pid());
         (workers.len() >= 2).then_some(workers)
     });
     for worker in workers {
@@ -82,7 +82,7 @@ fn every_worker_is_locked_in() {
 #[test]
 fn a_worker_that_is_killed_costs_its_request_alone() {
     let daemon = daemon();
-    let waiting = wait_for("one worker waits", || match children(daemon.pid())[..] {
+    let waiting = wait_for("one worker waits", || match workers(daemon.pid())[..] {
         [worker] => Some(worker),
         _ => None,
     });
@@ -132,7 +132,7 @@ fn a_daemon_that_is_told_to_end_lets_requests_end_first() {
         ..Wish::default()
     });
     let upload = begun(&daemon, "notes");
-    let workers = children(daemon.pid());
+    let workers = workers(daemon.pid());
     daemon.signal(Signal::SIGTERM);
     // Nobody else is let in.
     wait_until("nobody is let in", || {
