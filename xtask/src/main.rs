@@ -17,6 +17,7 @@ mod policy;
 mod service;
 mod setup;
 mod shell;
+mod soak;
 mod test;
 mod trust;
 mod words;
@@ -48,6 +49,8 @@ enum Verb {
     Bench(bench::Options),
     /// Run the fuzz targets.
     Fuzz(fuzz::Options),
+    /// Use the daemon for minutes or hours: fuzz its interface, count its packets.
+    Soak(soak::Options),
     /// Build the kernels for aarch64 and run their tests under emulation.
     Cross(cross::Options),
 }
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Verb::Models(options) => models::run(&options),
         Verb::Bench(options) => bench::run(&options),
         Verb::Fuzz(options) => fuzz::run(&options),
+        Verb::Soak(options) => soak::run(&options),
         Verb::Cross(options) => cross::run(&options),
     };
     match result {

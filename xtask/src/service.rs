@@ -37,6 +37,10 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// The boot PCR that the demo extends: what a change of the machine's Secure Boot keys changes.
 const BOOT_PCR: u8 = 7;
 
+/// The daemon's folder in what is printed: what a person pastes has no use for a folder that is
+/// gone by then.
+const PRINTED: &str = "/tmp/earnest-demo";
+
 /// The client: it knows nothing of Earnest but what is in its environment.
 const CLIENT: &str = "\
 import sys, openai
@@ -84,14 +88,14 @@ impl Service {
         let port = free_port()?;
         let place = Place(match self.mode {
             Mode::Act => home.path().to_owned(),
-            // What a person pastes has no use for a folder that is gone by then.
-            Mode::Print => PathBuf::from("."),
+            Mode::Print => PathBuf::from(PRINTED),
         });
         let uid = Program::new("id").arg("-u").output()?.trim().to_owned();
         let text = configuration(trust, size, card, &place, port, &uid);
         let configuration = place.text("earnestd.toml");
         let daemon = trust.earnestd().args(["--config", &configuration]);
         if self.mode == Mode::Print {
+            println!("mkdir -m 700 {PRINTED}");
             println!("cat > {configuration} <<'END'\n{text}END");
             println!("{daemon} &");
             return Ok(());
@@ -129,7 +133,7 @@ impl Service {
         let running = self.running.borrow();
         let (place, port) = match running.as_ref() {
             Some(running) => (running.place(), running.port),
-            None => (Place(PathBuf::from(".")), 0),
+            None => (Place(PathBuf::from(PRINTED)), 0),
         };
         let openai = place.openai(trust, sound);
         let over_unix = place.curl(sound);
@@ -162,7 +166,7 @@ impl Service {
     pub(crate) fn change_the_boot(&self, trust: &Trust, sound: &Path) -> Result<()> {
         let tcti = match self.mode {
             Mode::Act => trust.software_tpm()?,
-            Mode::Print => "swtpm:host=127.0.0.1,port=PORT".to_owned(),
+            Mode::Print => format!("$(cat {})", trust.software_tpm_file().display()),
         };
         let event = format!("{BOOT_PCR}:sha256={}", "5a".repeat(32));
         let extend = Program::new("tpm2_pcrextend").args(["--tcti", &tcti, &event]);

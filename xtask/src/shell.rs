@@ -193,6 +193,9 @@ fn quoted(argument: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:@,+%".contains(c);
     if !argument.is_empty() && argument.chars().all(plain) {
         argument.to_owned()
+    } else if argument.starts_with("$(") && argument.ends_with(')') {
+        // What another command prints: only ever written for a person to paste.
+        format!("\"{argument}\"")
     } else {
         format!("'{}'", argument.replace('\'', r"'\''"))
     }
@@ -262,6 +265,12 @@ mod tests {
             program.to_string(),
             r"DEBIAN_FRONTEND=noninteractive apt-get install 'a b' 'it'\''s' ''"
         );
+    }
+
+    #[test]
+    fn what_another_command_prints_stays_one_argument() {
+        let program = Program::new("echo").arg("$(cat a b)");
+        assert_eq!(program.to_string(), "echo \"$(cat a b)\"");
     }
 
     #[test]

@@ -85,7 +85,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn set_up() -> Result<()> {
+/// What the tests need of the machine.
+pub(crate) fn set_up() -> Result<()> {
     let needs = [
         setup::BUILD,
         setup::SOFTWARE_TPM,

@@ -74,9 +74,14 @@ impl Trust {
 
     /// Where the software TPM takes commands, as the TCG's tools want to be told.
     pub(crate) fn software_tpm(&self) -> Result<String> {
-        let file = self.home.join("device/software-tpm/address");
-        let address = fs::read_to_string(&file).context("the software TPM does not run")?;
+        let address = fs::read_to_string(self.software_tpm_file());
+        let address = address.context("the software TPM does not run")?;
         Ok(address.trim().to_owned())
+    }
+
+    /// The file that says so.
+    pub(crate) fn software_tpm_file(&self) -> PathBuf {
+        self.home.join("device/software-tpm/address")
     }
 
     fn fleet(&self) -> Program {
@@ -334,6 +339,7 @@ Proved:
   - The firmware's log and Earnest's own replay to the quoted PCRs, and are what the fleet
     approved; the result is signed, and bound to this key, this boot and its time.
   - The model rests encrypted; its key came out of the TPM in the approved state alone.
+  - Clients as people have them were served while that state held, and no longer.
 ";
 
 const NOT_PROVED: &str = "\
