@@ -231,8 +231,8 @@ fn a_shared_matrix_multiplies_as_one_that_was_packed_here() {
         let recorded = store.recorded();
         let sealed = crate::Region::seal(&[recorded[0].bytes()]).unwrap();
         let region = std::sync::Arc::new(crate::Region::map(&sealed).unwrap());
-        let length = region.bytes().len();
-        let store = WeightStore::shared(region, vec![0..length]).unwrap();
+        let whole = 0..region.bytes().len();
+        let store = WeightStore::shared(region, vec![whole]).unwrap();
         let value = |_, _| panic!("a shared matrix is packed");
         let shared = QuantizedMatrix::pack(isa, &store, 70, &operands.columns, value).unwrap();
         let mut activations = Activations::default();
