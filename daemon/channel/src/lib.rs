@@ -24,7 +24,7 @@
 //! was on its way, the end of it, an `Abandon` that crossed. So neither side ever waits to learn
 //! which job a message belongs to. The end of the stream ends the worker.
 //!
-//! The worker reads and writes with [`read`] and [`write`]; the daemon brings its own bytes to
+//! The worker reads and writes with [`read`] and [`write()`]; the daemon brings its own bytes to
 //! a [`Decoder`].
 //!
 //! ```

@@ -1,6 +1,6 @@
 //! The only owner of HTTP: routes, their contract, and the client that `earnest` itself uses.
 //!
-//! - [`serve`] answers requests on listeners of `earnest-listen` until it is told to stop, then
+//! - [`serve()`] answers requests on listeners of `earnest-listen` until it is told to stop, then
 //!   lets requests end within a bound.
 //! - [`Parts`] is what it needs: a policy, the daemon around it ([`House`]), the model's names,
 //!   and bounds ([`Limits`]).

@@ -11,7 +11,7 @@ use earnest_channel::{
 ///
 /// - `d`: of the daemon's.
 /// - `w`: of a worker's.
-/// - `e`: of a worker's at a job. The next byte says which job (see [`job`]); what follows are
+/// - `e`: of a worker's at a job. The next byte says which job (see `job`); what follows are
 ///   frames, and before each a byte that says what the daemon sends first.
 /// - anything else: all of it, both ways.
 ///
