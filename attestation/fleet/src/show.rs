@@ -53,14 +53,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_moves_a_cursor_is_shown() {
-        assert_eq!(
-            printable("a\u{1b}[2J\r\n\u{9b}é\u{202e}"),
-            "a\u{fffd}[2J\u{fffd}\u{fffd}\u{fffd}é\u{fffd}"
-        );
-    }
-
-    #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
         let row = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect();
         let rows = [

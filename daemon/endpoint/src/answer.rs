@@ -4,7 +4,7 @@
 //! token, no probability of one: they would help whoever wants to copy the model, and help
 //! nobody to read.
 
-use earnest_transcript::{Ending, FormatName, Milliseconds, Options, Segment};
+use earnest_transcript::{Ending, FormatName, Milliseconds, Options, Segment, SegmentObject};
 use serde::Serialize;
 
 /// The language of all models here, as OpenAI's verbose answers name it.
@@ -169,39 +169,6 @@ struct WordObject<'a> {
     word: &'a str,
     start: f64,
     end: f64,
-}
-
-#[derive(Debug, Serialize)]
-struct SegmentObject<'a> {
-    id: usize,
-    seek: u64,
-    start: f64,
-    end: f64,
-    text: &'a str,
-    tokens: [u32; 0],
-    temperature: f64,
-    avg_logprob: f32,
-    compression_ratio: f32,
-    no_speech_prob: f32,
-}
-
-impl<'a> SegmentObject<'a> {
-    fn of((id, segment): (usize, &'a Segment)) -> SegmentObject<'a> {
-        SegmentObject {
-            id,
-            // OpenAI counts it in 10 ms.
-            seek: segment.start.0 / 10,
-            start: segment.start.seconds(),
-            end: segment.end.seconds(),
-            text: &segment.text,
-            tokens: [],
-            // Decoding is greedy.
-            temperature: 0.0,
-            avg_logprob: segment.avg_logprob,
-            compression_ratio: segment.compression_ratio,
-            no_speech_prob: segment.no_speech_prob,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -162,8 +162,9 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-#[derive(Serialize)]
-struct SegmentObject<'a> {
+/// A segment in OpenAI's shape ("The transcription object, Verbose JSON"), as it is serialized.
+#[derive(Debug, Serialize)]
+pub struct SegmentObject<'a> {
     id: usize,
     seek: u64,
     start: f64,
@@ -177,7 +178,8 @@ struct SegmentObject<'a> {
 }
 
 impl<'a> SegmentObject<'a> {
-    fn of((id, segment): (usize, &'a Segment)) -> Self {
+    /// The segment with this number, counted from 0.
+    pub fn of((id, segment): (usize, &'a Segment)) -> Self {
         SegmentObject {
             id,
             seek: hundredths(segment.start),

@@ -15,6 +15,7 @@ mod vtt;
 
 use serde::{Deserialize, Serialize};
 
+pub use json::SegmentObject;
 pub use time::Milliseconds;
 
 /// A stretch of speech and what was said in it.
