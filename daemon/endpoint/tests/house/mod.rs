@@ -194,11 +194,10 @@ impl Daemon {
         let bound = Listeners::bind(&plan).expect("free places");
         let port = bound.places().find_map(earnest_listen::Place::port);
         let address = LoopbackAddress::v4(port.expect("a port of clear text")).socket();
-        let chain = [include_bytes!("leaf.der").to_vec()];
-        let identity = TlsIdentity::new(&chain, include_bytes!("leaf-key.der"));
+        let identity = TlsIdentity::without_leaf();
         let most = NonZeroUsize::new(64).expect("64 is more than none");
         let listeners = bound
-            .open(&identity.expect("a leaf and its key"), most)
+            .open(&identity.expect("TLS 1.3 is there"), most)
             .expect("listeners");
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(serve(parts, listeners, async move {
