@@ -112,6 +112,11 @@ pub(crate) const CLIENTS: &[Need] = &[
         why: "makes a network in which every packet is counted",
         presence: Presence::OnPath("ip"),
     },
+    Need {
+        package: "systemd",
+        why: "checks the daemon's unit, and hands it sockets as a service manager does",
+        presence: Presence::OnPath("systemd-socket-activate"),
+    },
 ];
 
 /// The client that everybody has.
