@@ -1,7 +1,9 @@
 //! Clients in Python, and what they are given to hear.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::thread;
 
 use earnest_package::{Card, Role};
 use serde_json::Value;
@@ -74,4 +76,20 @@ pub(crate) fn answer(output: &Output) -> Value {
         output.status
     );
     serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}{stderr}"))
+}
+
+/// What a program prints, which ends well, with this on its standard input.
+pub(crate) fn with_input(command: &mut Command, input: Vec<u8>) -> String {
+    let mut process = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program is built");
+    let mut stdin = process.stdin.take().expect("it is piped");
+    // One that ends before it has read everything says why in how it ends.
+    let feeding = thread::spawn(move || stdin.write_all(&input).is_ok());
+    let output = process.wait_with_output().expect("it is our child");
+    assert!(output.status.success(), "{output:?}");
+    assert!(feeding.join().expect("writing does not panic"));
+    String::from_utf8(output.stdout).expect("it prints text")
 }

@@ -15,7 +15,7 @@ use crate::wait::{PATIENCE, wait_until, wait_within};
 const CLOSED_WITHIN: Duration = Duration::from_secs(2);
 
 /// A PCR that the firmware extends at boot, and the seal is bound to.
-const BOOT_PCR: u8 = 7;
+pub(crate) const BOOT_PCR: u8 = 7;
 
 /// The client that asks once and tells what became of it.
 const ASK: &str = "
@@ -43,7 +43,7 @@ fn tpm_port(daemon: &Earnestd) -> String {
 }
 
 /// Measures something more into a PCR, as a stranger's tool does.
-fn extend(daemon: &Earnestd, pcr: u8) {
+pub(crate) fn extend(daemon: &Earnestd, pcr: u8) {
     let tpm = format!("swtpm:host=127.0.0.1,port={}", tpm_port(daemon));
     let event = format!("{pcr}:sha256={}", "5a".repeat(32));
     let mut command = daemon.sides.command("tpm2_pcrextend");

@@ -31,6 +31,8 @@ mod openai;
 #[cfg(test)]
 mod page;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod processes;
 #[cfg(test)]
 mod site;
