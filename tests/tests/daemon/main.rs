@@ -9,6 +9,8 @@ mod support;
 mod sides;
 
 #[cfg(test)]
+mod activation;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod contract;
