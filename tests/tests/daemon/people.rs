@@ -38,7 +38,12 @@ fn status_and_doctor_tell_people_how_the_daemon_fares() {
     let examine = ["doctor", "--format", "json", "--config", &configuration];
 
     let said = earnest(&daemon, &["status"]).success();
-    for expected in ["open (attested)", "local", "Landlock", &format!(":{}", daemon.port())] {
+    for expected in [
+        "open (attested)",
+        "local",
+        "Landlock",
+        &format!(":{}", daemon.port()),
+    ] {
         assert!(said.contains(expected), "no {expected} in {said}");
     }
     let told = earnest(&daemon, &["status", "--format", "json"]).success();
