@@ -203,7 +203,7 @@ fn format(value: &str) -> Result<FormatName, Refusal> {
 pub(crate) fn boolean(param: &'static str, value: &str) -> Result<bool, Refusal> {
     match value {
         "true" | "True" | "1" => Ok(true),
-        "false" | "False" | "0" | "" => Ok(false),
+        "false" | "False" | "0" => Ok(false),
         _ => Err(Refusal::Invalid {
             param,
             expected: "'true' or 'false'",

@@ -357,6 +357,7 @@ mod tests {
             "channels=0",
             "encoding=mulaw",
             "words=perhaps",
+            "words=",
         ] {
             assert_eq!(code(Some("audio/pcm"), query), "invalid_value", "{query}");
         }
