@@ -30,6 +30,8 @@ pub(crate) fn earnest() -> Command {
     command
         .arg("transcribe")
         .env("EARNEST_MODELS", crate::support::models())
+        // A daemon of this machine is none of these tests' affair.
+        .env("EARNEST_SOCKET", "/nonexistent/earnest.sock")
         .stdin(Stdio::null());
     command
 }

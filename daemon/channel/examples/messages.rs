@@ -1,4 +1,5 @@
-//! Writes the seeds of the fuzz target `channel` into a folder: `seeds fuzz/corpus`.
+//! Writes the seeds of the fuzz target `channel` into a folder:
+//! `cargo run -p earnest-channel --example messages -- fuzz/corpus`.
 
 use std::error::Error;
 use std::fs;
