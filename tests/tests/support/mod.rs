@@ -65,7 +65,8 @@ fn build(profile: &Path) {
         Some(other) => other,
         None => panic!("{} is no profile", profile.display()),
     };
-    // The same selection as the tests' own build, so that nothing is built twice.
+    // The same selection as the tests' own build: crates that only tests use turn on features of
+    // others, and without them those would be built a second time.
     let mut command = Command::new(env!("CARGO"));
     // What cargo says of this very package must not reach the next cargo: build scripts look at
     // it (ring's do), and would be run again, with all that stands on them.
@@ -76,15 +77,7 @@ fn build(profile: &Path) {
         }
     }
     let status = command
-        .args(["build", "--quiet", "--workspace"])
-        .args([
-            "--bin",
-            "earnest",
-            "--bin",
-            "earnestd",
-            "--bin",
-            "earnest-fleet",
-        ])
+        .args(["build", "--quiet", "--workspace", "--bins", "--tests"])
         .args(["--profile", name, "--target-dir"])
         .arg(target)
         .status()
