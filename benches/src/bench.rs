@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use earnest_package::{Card, Model as ModelFiles, Role};
+use earnest_package::{Card, Model as ModelFiles, Role, VOICE_CARD};
 use earnest_speech::Tokenizer;
 
 use crate::corpus;
@@ -39,7 +39,7 @@ impl Bench {
 
     /// Earnest as its users have it: VAD, segmentation and the guards in the path.
     pub(crate) fn earnest_reader(&self, threads: usize) -> Result<EarnestReader> {
-        EarnestReader::load(&self.files, &open_files("silero-vad-6.2")?, threads)
+        EarnestReader::load(&self.files, &open_files(VOICE_CARD)?, threads)
     }
 
     /// ONNX Runtime with the options that are fastest here; they are sought if no earlier run
@@ -96,7 +96,8 @@ impl Bench {
     }
 }
 
-fn open_files(card: &str) -> Result<ModelFiles> {
+/// Opens the files of a card where the benches keep models.
+pub(crate) fn open_files(card: &str) -> Result<ModelFiles> {
     let directory = places::model_directory(card)?;
     let card = Card::named(card).with_context(|| format!("no card is named {card}"))?;
     Ok(ModelFiles::open_directory(card, &directory)?)

@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use earnest_package::VOICE_CARD;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -105,7 +106,7 @@ impl Device {
         writeln!(text, "model.size = {:?}", model.name())?;
         let package = |card: &str| self.path(&format!("sealed/{card}.earnest"));
         writeln!(text, "model.speech = {:?}", package(model.card()))?;
-        writeln!(text, "model.voice = {:?}", package("silero-vad-6.2"))?;
+        writeln!(text, "model.voice = {:?}", package(VOICE_CARD))?;
         let key = self.path("keys/release-1.pub.pem");
         writeln!(text, "model.release_key = {key:?}")?;
         writeln!(text, "listen.tls = []")?;

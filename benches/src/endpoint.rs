@@ -2,20 +2,20 @@
 //! applications beside one, and the way from a start to an open gate.
 
 use std::io::Cursor;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use earnest_package::{Card, Model as ModelFiles};
+use earnest_package::VOICE_CARD;
 use earnest_sound::{Source, Status};
-use earnest_speech::{EngineOptions, Heard, Recognizer, Scribe, Tokenizer, Vad};
+use earnest_speech::{Engine, EngineOptions, Heard, Recognizer, Vad};
 use serde_json::json;
 
 use crate::accuracy::verdict;
+use crate::bench::open_files;
 use crate::corpus::Clip;
 use crate::daemon::{Daemon, Device};
-use crate::places::{self, Model};
+use crate::places::Model;
 use crate::report::{Report, Table, median, milliseconds};
 use crate::sound;
 
@@ -64,44 +64,27 @@ fn five_seconds(clips: &[Clip]) -> Result<Vec<u8>> {
 }
 
 /// The same work without a daemon: from the bytes of a file to its text.
-struct InProcess {
-    recognizer: Recognizer,
-    vad: Vad,
-    tokenizer: Arc<Tokenizer>,
-}
+struct InProcess(Engine);
 
 impl InProcess {
     fn load(model: Model, threads: usize) -> Result<InProcess> {
-        let open = |card: &'static str| -> Result<ModelFiles> {
-            let known = Card::named(card).context("no such card")?;
-            Ok(ModelFiles::open_directory(
-                known,
-                &places::model_directory(card)?,
-            )?)
-        };
-        let recognizer = Recognizer::load(&open(model.card())?, &EngineOptions { threads })?;
-        Ok(InProcess {
-            tokenizer: Arc::new(recognizer.tokenizer().clone()),
-            recognizer,
-            vad: Vad::load(&open("silero-vad-6.2")?)?,
-        })
+        let recognizer = Recognizer::load(&open_files(model.card())?, &EngineOptions { threads })?;
+        let vad = Vad::load(&open_files(VOICE_CARD)?)?;
+        Ok(InProcess(Engine::new(recognizer, vad)))
     }
 
     fn transcribe(&mut self, file: &[u8]) -> Result<String> {
         let mut source = Source::from_reader(Cursor::new(file.to_vec()))?;
-        let tokenizer = Arc::clone(&self.tokenizer);
-        let mut scribe = Scribe::new(&mut self.recognizer, &mut self.vad, tokenizer, false);
+        let mut scribe = self.0.scribe(false);
         let (mut block, mut heard) = (Vec::new(), Vec::new());
         while source.read(&mut block)? == Status::More {
             heard.extend(scribe.push(&block)?);
             block.clear();
         }
         heard.extend(scribe.finish()?);
-        let texts = heard.into_iter().filter_map(|heard| match heard {
-            Heard::Segment(segment) => Some(segment.text),
-            Heard::SpeechStarted(_) => None,
-        });
-        Ok(texts.collect::<Vec<_>>().join(" "))
+        let segments = heard.into_iter().filter_map(Heard::segment);
+        let texts: Vec<_> = segments.map(|segment| segment.text).collect();
+        Ok(texts.join(" "))
     }
 }
 

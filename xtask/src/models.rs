@@ -9,15 +9,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use earnest_package::{Card, CardFile, Registry, Source, models_folder};
+use earnest_package::{Card, CardFile, Registry, Source, VOICE_CARD, models_folder};
 
 use crate::fetch;
 use crate::setup::{self, Mode};
 
 pub(crate) use earnest_package::MODELS_VARIABLE as VARIABLE;
-
-/// The card of the voice detector, which every speech model needs.
-const VAD: &str = "silero-vad-6.2";
 
 /// Fetch, verify or list the models.
 #[derive(Debug, clap::Args)]
@@ -66,7 +63,7 @@ impl Which {
     }
 
     fn includes(self, card: &str) -> bool {
-        card == VAD
+        card == VOICE_CARD
             || match self {
                 Self::Tiny => card.contains("-tiny-"),
                 Self::Base => card.contains("-base-"),
@@ -275,7 +272,7 @@ mod tests {
         for (which, cards) in [(Which::Tiny, 2), (Which::Base, 2), (Which::All, 3)] {
             let names: Vec<&str> = which.cards().map(Card::name).collect();
             assert_eq!(names.len(), cards, "{names:?}");
-            assert!(names.contains(&VAD), "{names:?}");
+            assert!(names.contains(&VOICE_CARD), "{names:?}");
         }
     }
 
@@ -307,7 +304,7 @@ mod tests {
     #[test]
     fn a_file_with_another_digest_counts_as_missing() {
         let folder = tempfile::tempdir().unwrap();
-        let card = Card::named(VAD).unwrap();
+        let card = Card::named(VOICE_CARD).unwrap();
         let file = &card.files()[0];
         let size = usize::try_from(file.size()).unwrap();
         install(folder.path(), file.name(), &vec![0; size]).unwrap();

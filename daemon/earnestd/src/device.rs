@@ -19,11 +19,11 @@ use earnest_attester::{Device, Folder, TpmChoice, keys};
 use earnest_evidence::Digest;
 use earnest_evidence::measured::{SandboxLevel, Start};
 use earnest_gate::{Measurement, Standing};
-use earnest_package::{Model, ReleaseVerifyingKey, Role};
+use earnest_package::{Model, ReleaseVerifyingKey, Role, VOICE_CARD};
 use earnest_tpm::DeviceAddress;
 use earnest_verifier::ear::{BindingError, ResultVerifier, Tier};
 
-use crate::configuration::{Configuration, Mode, VOICE_CARD};
+use crate::configuration::{Configuration, Mode};
 use crate::engine;
 use crate::ground::{FleetResult, Ground, GroundError, Verdict};
 use crate::weights::{Clip, Weights};

@@ -4,11 +4,10 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use earnest_channel::{Confinement, FromWorker, Hello, Kernels, VERSION};
 use earnest_sandbox::{Limits, Reached, SandboxError, enter};
-use earnest_speech::{EngineOptions, Scribe, ShareError, SharedModels, kernels};
+use earnest_speech::{Engine, EngineOptions, ShareError, SharedModels, kernels};
 
 use crate::incoming::Incoming;
 use crate::job::hear;
@@ -121,17 +120,14 @@ fn serve<S: Read + Write + Send + 'static>(
     models: SharedModels,
     threads: usize,
 ) -> Result<(), End> {
-    let mut recognizer = models.recognizer(&EngineOptions { threads })?;
-    let mut vad = models.vad()?;
-    let tokenizer = Arc::new(recognizer.tokenizer().clone());
+    let recognizer = models.recognizer(&EngineOptions { threads })?;
+    let mut engine = Engine::new(recognizer, models.vad()?);
     // What is read of them from here on is in their region, not in this process.
     drop(models);
     earnest_speech::give_back_freed_memory();
     incoming.say(&FromWorker::Ready)?;
     while let Some(job) = incoming.next_job() {
-        let tokenizer = Arc::clone(&tokenizer);
-        let scribe = Scribe::new(&mut recognizer, &mut vad, tokenizer, job.words);
-        let last = hear(incoming, job, scribe)?;
+        let last = hear(incoming, job, engine.scribe(job.words))?;
         incoming.say(&last)?;
     }
     Ok(())

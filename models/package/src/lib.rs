@@ -26,7 +26,7 @@ mod testing;
 pub use card::{
     Accuracy, Card, CardError, CardFile, Dimension, Direction, Element, Kind, Licence,
     MAX_ARCHIVE_BYTES, MAX_CARD_BYTES, MAX_FILE_BYTES, MAX_FILES, Registry, Role, Source,
-    SpeechShape, Tensor, VadShape, WordCounts,
+    SpeechShape, Tensor, VOICE_CARD, VadShape, WordCounts,
 };
 pub use digest::{DIGEST_BYTES, Digest, DigestError};
 pub use folder::{MODELS_VARIABLE, models_folder, models_folder_from};

@@ -26,7 +26,7 @@ pub use moonshine::{
 pub use recognizer::{
     CrossAttention, DecodeOptions, Hypothesis, Recognize, SAMPLE_RATE, SAMPLES_PER_FRAME,
 };
-pub use scribe::{Heard, Scribe};
+pub use scribe::{Engine, Heard, Scribe};
 pub use segmenter::{
     Boundary, OpenProbabilities, OpenSegment, Segment, Segmenter, SegmenterConfig,
     SegmenterConfigError, SegmenterEvent, SegmenterOptions,

@@ -9,9 +9,34 @@ use std::sync::Arc;
 use earnest_transcript::{Milliseconds, Segment, Word};
 
 use crate::{
-    DecodeOptions, DetectSpeech, Event, Recognize, SegmentText, SpeechError, Tokenizer,
-    Transcriber, TranscriberOptions, align_words,
+    DecodeOptions, DetectSpeech, Event, Recognize, Recognizer, SegmentText, SpeechError, Tokenizer,
+    Transcriber, TranscriberOptions, Vad, align_words,
 };
+
+/// The models, ready to hear one stream after the other.
+#[derive(Debug)]
+pub struct Engine {
+    recognizer: Recognizer,
+    vad: Vad,
+    tokenizer: Arc<Tokenizer>,
+}
+
+impl Engine {
+    /// Both models, loaded.
+    pub fn new(recognizer: Recognizer, vad: Vad) -> Engine {
+        Engine {
+            tokenizer: Arc::new(recognizer.tokenizer().clone()),
+            recognizer,
+            vad,
+        }
+    }
+
+    /// A scribe at the beginning of a stream; see [`Scribe::new`].
+    pub fn scribe(&mut self, words: bool) -> Scribe<&mut Recognizer, &mut Vad> {
+        let tokenizer = Arc::clone(&self.tokenizer);
+        Scribe::new(&mut self.recognizer, &mut self.vad, tokenizer, words)
+    }
+}
 
 /// What a scribe has to tell.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +45,16 @@ pub enum Heard {
     SpeechStarted(Milliseconds),
     /// What was said.
     Segment(Segment),
+}
+
+impl Heard {
+    /// What was said, where something was.
+    pub fn segment(self) -> Option<Segment> {
+        match self {
+            Heard::Segment(segment) => Some(segment),
+            Heard::SpeechStarted(_) => None,
+        }
+    }
 }
 
 /// Writes one stream down.

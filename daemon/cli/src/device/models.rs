@@ -1,13 +1,12 @@
 //! `earnest model seal` and `earnest model unseal-check`.
 
 use earnest_attester::content;
-use earnest_package::{Model, PackageSummary, memory, models_folder};
+use earnest_package::{Model, PackageSummary, VOICE_CARD, memory, models_folder};
 
 use super::arguments::{Seal, UnsealCheck};
 use super::sealed::{self, Sealed};
 use super::{Failure, device_folder, files, with};
 use crate::console::Console;
-use crate::transcribe::VAD_CARD;
 
 /// Seals the speech model and the voice detector.
 pub(super) fn seal(seal: &Seal, console: &Console) -> Result<String, Failure> {
@@ -23,7 +22,7 @@ pub(super) fn seal(seal: &Seal, console: &Console) -> Result<String, Failure> {
     })?;
     with(&seal.place, |device| {
         let mut said = String::new();
-        for card in [seal.model.card(), VAD_CARD] {
+        for card in [seal.model.card(), VOICE_CARD] {
             // The daemon asks the model for the sample's words before it serves anybody.
             let model = Model::open_directory_with_sample(sealed::card(card), &plain.join(card))?;
             let path = sealed::path(&seal.out, card);
@@ -48,7 +47,7 @@ pub(super) fn unseal_check(check: &UnsealCheck, console: &Console) -> Result<Str
     let device = device_folder(check.place.folder.as_deref())?;
     let sealed = Sealed::new(&device, &check.sealed, &check.release_key)?;
     let mut said = String::new();
-    for card in [check.model.card(), VAD_CARD] {
+    for card in [check.model.card(), VOICE_CARD] {
         let model = sealed.open(card)?;
         said.push_str(&format!("opened {card}: every byte is as its card says\n"));
         if let Some(summary) = model.package() {

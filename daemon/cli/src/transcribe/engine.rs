@@ -1,21 +1,15 @@
 //! The models, loaded once, and sound into segments by them.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use earnest_package::{Card, MODELS_VARIABLE, Model, PackageError, models_folder};
-use earnest_speech::{
-    EngineOptions, Heard, LoadError, Recognizer, Scribe, SpeechError, Tokenizer, Vad,
-};
+use earnest_package::{Card, MODELS_VARIABLE, Model, PackageError, VOICE_CARD, models_folder};
+use earnest_speech::{EngineOptions, Heard, LoadError, Recognizer, Scribe, SpeechError, Vad};
 use earnest_transcript::Segment;
 
 use crate::arguments::{Models, Transcribe};
 use crate::console::Console;
 use crate::device::{Failure, Sealed, device_folder, guard_memory};
 use crate::exit::Exit;
-
-/// The card of the model that tells speech from the rest.
-pub(crate) const VAD_CARD: &str = "silero-vad-6.2";
 
 /// Why there is nothing to transcribe with.
 #[derive(Debug, thiserror::Error)]
@@ -70,9 +64,7 @@ impl EngineError {
 
 /// The models, ready to hear.
 pub(crate) struct Engine {
-    vad: Vad,
-    recognizer: Recognizer,
-    tokenizer: Arc<Tokenizer>,
+    models: earnest_speech::Engine,
     words: bool,
 }
 
@@ -86,22 +78,14 @@ impl Engine {
         };
         let recognizer = Recognizer::load(&speech, &options)?;
         Ok(Engine {
-            vad,
-            tokenizer: Arc::new(recognizer.tokenizer().clone()),
-            recognizer,
+            models: earnest_speech::Engine::new(recognizer, vad),
             words: job.needs_words(),
         })
     }
 
     /// Begins to hear a file.
     pub(crate) fn session(&mut self) -> Session<'_> {
-        let tokenizer = Arc::clone(&self.tokenizer);
-        Session(Scribe::new(
-            &mut self.recognizer,
-            &mut self.vad,
-            tokenizer,
-            self.words,
-        ))
+        Session(self.models.scribe(self.words))
     }
 }
 
@@ -122,16 +106,12 @@ impl Session<'_> {
 
 /// A file's reader waits for text, not for its beginning.
 fn segments(heard: Vec<Heard>) -> Vec<Segment> {
-    let segment = |heard| match heard {
-        Heard::Segment(segment) => Some(segment),
-        Heard::SpeechStarted(_) => None,
-    };
-    heard.into_iter().filter_map(segment).collect()
+    heard.into_iter().filter_map(Heard::segment).collect()
 }
 
 /// The speech model and the voice detector, plain or unsealed.
 fn models(job: &Transcribe, console: &Console) -> Result<[Model; 2], EngineError> {
-    let cards = [job.size().card(), VAD_CARD];
+    let cards = [job.size().card(), VOICE_CARD];
     match &job.models {
         Models::Plain(folder) => {
             let folder = match folder {

@@ -27,8 +27,6 @@ use engine::{Engine, EngineError, Session};
 use reader::Reader;
 use remote::{Reading, Remote, RemoteFlaw, Told};
 
-pub(crate) use engine::VAD_CARD;
-
 /// Does the job; says on `console` what went wrong.
 pub(crate) fn transcribe(job: &Transcribe, console: &Console) -> Exit {
     let reader = match Reader::choose(&job.by, job.size) {

@@ -88,9 +88,6 @@ impl Size {
     }
 }
 
-/// The card of the model that tells speech from the rest.
-pub const VOICE_CARD: &str = "silero-vad-6.2";
-
 /// The sealed models, and the key that they must be signed by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelFiles {

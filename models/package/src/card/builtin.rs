@@ -4,6 +4,9 @@ use std::sync::LazyLock;
 
 use super::Card;
 
+/// The card of the model that tells speech from the rest.
+pub const VOICE_CARD: &str = "silero-vad-6.2";
+
 /// The texts of `models/cards`. A new card is added here.
 const TEXTS: [&str; 3] = [
     include_str!("../../../cards/moonshine-tiny-en-int8.toml"),

@@ -23,6 +23,7 @@ use serde::Deserialize;
 
 use crate::Digest;
 
+pub use builtin::VOICE_CARD;
 pub use error::CardError;
 pub use shape::{Dimension, Direction, Element, Kind, SpeechShape, Tensor, VadShape};
 
