@@ -97,25 +97,10 @@ impl Worker {
     }
 }
 
-const SAID: &str = "Ever tried, ever failed, no matter try again, fail again, fail better.";
-
-#[cfg(test)]
-fn samples() -> Vec<u8> {
-    let samples = support::sample();
-    let bytes = samples.iter().map(|x| (x * 32_768.0) as i16);
-    bytes.flat_map(i16::to_le_bytes).collect()
-}
-
+/// The sample, as a file.
 #[cfg(test)]
 fn wave() -> Vec<u8> {
-    let samples = samples();
-    let mut wave = Vec::new();
-    wave.extend_from_slice(b"RIFF");
-    wave.extend_from_slice(&(36 + samples.len() as u32).to_le_bytes());
-    wave.extend_from_slice(b"WAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\x7d\0\0\x02\0\x10\0data");
-    wave.extend_from_slice(&(samples.len() as u32).to_le_bytes());
-    wave.extend_from_slice(&samples);
-    wave
+    std::fs::read(support::sample_file()).expect(support::FETCH)
 }
 
 #[test]
@@ -127,13 +112,13 @@ fn a_worker_reads_job_after_job_and_a_bad_one_costs_that_job_alone() {
         encoding: Encoding::S16Le,
     };
     let (text, last) = worker.job(SoundKind::Container, &wave());
-    assert_eq!(text, SAID);
+    assert_eq!(text, support::SAID);
     assert!(matches!(last, FromWorker::Finished(report) if report.samples == 159_467));
     let (text, last) = worker.job(SoundKind::Container, b"<html>no sound</html>");
     let refused = FromWorker::Failed(Failure::Sound(SoundFault::NotSound));
     assert_eq!((text.as_str(), last), ("", refused));
-    let (text, _) = worker.job(raw, &samples());
-    assert_eq!(text, SAID);
+    let (text, _) = worker.job(raw, &support::sample_pcm());
+    assert_eq!(text, support::SAID);
 }
 
 #[test]
@@ -163,7 +148,7 @@ fn an_abandoned_job_ends_and_the_next_one_is_heard() {
         }
     };
     assert_eq!(last, FromWorker::Failed(Failure::Abandoned));
-    assert_eq!(worker.job(SoundKind::Container, &wave()).0, SAID);
+    assert_eq!(worker.job(SoundKind::Container, &wave()).0, support::SAID);
 }
 
 #[test]

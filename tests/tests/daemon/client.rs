@@ -5,31 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
-use earnest_package::{Card, Role};
 use serde_json::Value;
 
 use crate::earnestd::Earnestd;
-use crate::support::{FETCH, models, program};
-
-/// What is said in the sample, as the model writes it.
-pub(crate) const SAID: &str =
-    "Ever tried, ever failed, no matter try again, fail again, fail better.";
-
-/// The sample's file.
-pub(crate) fn sample() -> PathBuf {
-    let card = Card::named("moonshine-tiny-en-int8").expect("the card is built in");
-    let file = card.file(Role::Sample).expect("tiny brings a sample");
-    let path = models().join(card.name()).join(file.name());
-    assert!(path.is_file(), "{FETCH}");
-    path
-}
-
-/// The sample's samples, 16 bits each at 16 kHz, without a header.
-pub(crate) fn pcm() -> Vec<u8> {
-    let samples = crate::support::sample();
-    let samples = samples.iter().map(|sample| (sample * 32_768.0) as i16);
-    samples.flat_map(i16::to_le_bytes).collect()
-}
+use crate::support::program;
+pub(crate) use crate::support::{SAID, sample_file as sample, sample_pcm as pcm};
 
 /// The folder of programs that `cargo xtask test` keeps the Python clients in.
 pub(crate) fn tools() -> PathBuf {

@@ -27,14 +27,33 @@ pub(crate) fn model(name: &str) -> Model {
     Model::open_directory(card, &models().join(name)).expect(FETCH)
 }
 
-/// The sample recording: 16 kHz, mono, 16 bits, behind a header of 44 bytes.
+/// What is said in the sample, as the model writes it.
+#[allow(dead_code)]
+pub(crate) const SAID: &str =
+    "Ever tried, ever failed, no matter try again, fail again, fail better.";
+
+/// The file of the sample recording: 16 kHz, mono, 16 bits, behind a header of 44 bytes.
+#[allow(dead_code)]
+pub(crate) fn sample_file() -> PathBuf {
+    let card = Card::named("moonshine-tiny-en-int8").expect("the card is built in");
+    let file = card.file(Role::Sample).expect("tiny brings a sample");
+    // Its bytes are the card's.
+    file.read(&models().join(card.name())).expect(FETCH);
+    models().join(card.name()).join(file.name())
+}
+
+/// The sample's samples as bytes, without the header.
+#[allow(dead_code)]
+pub(crate) fn sample_pcm() -> Vec<u8> {
+    std::fs::read(sample_file()).expect(FETCH).split_off(44)
+}
+
+/// The sample's samples, each within -1 to 1.
 #[allow(dead_code)]
 #[cfg(test)]
 pub(crate) fn sample() -> Vec<f32> {
-    let card = Card::named("moonshine-tiny-en-int8").unwrap();
-    let file = card.file(Role::Sample).unwrap();
-    let wav = file.read(&models().join(card.name())).expect(FETCH);
-    let (samples, _) = wav[44..].as_chunks::<2>();
+    let bytes = sample_pcm();
+    let (samples, _) = bytes.as_chunks::<2>();
     samples
         .iter()
         .map(|&bytes| f32::from(i16::from_le_bytes(bytes)) / 32_768.0)
