@@ -1,0 +1,1 @@
+//! What is unusual for each application, and what is done about it.

@@ -1,0 +1,1 @@
+//! The audit log: encrypted, chained, bounded in size and time.

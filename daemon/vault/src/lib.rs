@@ -1,0 +1,1 @@
+//! The daemon's own state at rest, encrypted under a key that the TPM seals.
