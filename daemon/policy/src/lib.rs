@@ -44,7 +44,7 @@ pub use app::{AppId, AppIdError, MAX_APP_BYTES};
 pub use applicant::{Applicant, Origin};
 pub use permit::{Permit, Proof};
 pub use policy::{AllowList, Denial, Policy};
-pub use scope::{Operate, Scope, Transcribe, Vad};
+pub use scope::{Audit, Command, Listen, Operate, Scope, See, Transcribe, Vad, Work};
 pub use token::{
     DEFAULT_LIFETIME, IssueError, Issued, LifetimeError, MAX_LIFETIME, MAX_TOKENS,
     MAX_TOKENS_OF_A_USER, MIN_LIFETIME, RenewError, TOKEN_BYTES, Token,

@@ -70,7 +70,7 @@ impl Policy {
                 None => (AppId::of_uid(uid), uid, Proof::Peer),
             },
             Origin::Loopback { uid } => {
-                if S::GROUP == Group::Operators {
+                if S::GROUP != Group::Apps {
                     return Err(Denial::WrongDoor { scope: S::NAME });
                 }
                 let bearer = applicant.bearer.map(|_| holder);
@@ -153,7 +153,8 @@ impl Policy {
     fn lists<S: Scope>(&self, uid: u32) -> bool {
         let list = match S::GROUP {
             Group::Apps => &self.allowed.apps,
-            Group::Operators => &self.allowed.operators,
+            Group::Operators | Group::People => &self.allowed.operators,
+            Group::Auditors => return false,
         };
         list.contains(&uid)
     }

@@ -6,33 +6,38 @@ pub trait Scope: sealed::Sealed {
     const NAME: &'static str;
 }
 
-/// Sound in, text out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transcribe {}
+/// A scope of applications, which costs the device work: sound comes in.
+pub trait Work: Scope {}
 
 /// Sound in, the times of speech out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Vad {}
 
-/// Seeing how the device fares, and changing it.
+/// Sound in, out the phrase of an enrolled list that it is, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {}
+
+/// Sound in, text out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transcribe {}
+
+/// The microphone's text. Nothing stands behind it yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listen {}
+
+/// Seeing how the device fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum See {}
+
+/// Changing who may do what, and the device's keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operate {}
 
-impl Scope for Transcribe {
-    const NAME: &'static str = "transcribe";
-}
-
-impl Scope for Vad {
-    const NAME: &'static str = "vad";
-}
-
-impl Scope for Operate {
-    const NAME: &'static str = "operate";
-}
+/// Reading the audit log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audit {}
 
 pub(crate) mod sealed {
-    use super::{Operate, Transcribe, Vad};
-
     /// Whose permits a list grants.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub enum Group {
@@ -40,6 +45,10 @@ pub(crate) mod sealed {
         Apps,
         /// The users that operate the device.
         Operators,
+        /// The users that read the audit log.
+        Auditors,
+        /// Operators and auditors.
+        People,
     }
 
     /// Keeps other crates from adding scopes.
@@ -47,16 +56,34 @@ pub(crate) mod sealed {
         /// The list that a user must be on.
         const GROUP: Group;
     }
-
-    impl Sealed for Transcribe {
-        const GROUP: Group = Group::Apps;
-    }
-
-    impl Sealed for Vad {
-        const GROUP: Group = Group::Apps;
-    }
-
-    impl Sealed for Operate {
-        const GROUP: Group = Group::Operators;
-    }
 }
+
+/// Gives each marker its name and its list.
+macro_rules! scopes {
+    ($($scope:ident $name:literal $group:ident;)*) => {
+        $(
+            impl Scope for $scope {
+                const NAME: &'static str = $name;
+            }
+
+            impl sealed::Sealed for $scope {
+                const GROUP: sealed::Group = sealed::Group::$group;
+            }
+        )*
+    };
+}
+
+scopes! {
+    Vad "vad" Apps;
+    Command "command" Apps;
+    Transcribe "transcribe" Apps;
+    Listen "listen" Apps;
+    See "see" People;
+    Operate "operate" Operators;
+    Audit "audit" Auditors;
+}
+
+impl Work for Vad {}
+impl Work for Command {}
+impl Work for Transcribe {}
+impl Work for Listen {}
