@@ -35,6 +35,12 @@ const PUBLIC: u32 = 0o666;
 /// The mode of private folders.
 const PRIVATE_FOLDER: u32 = 0o700;
 
+/// The bits by which group and others may write.
+const CHANGEABLE: u32 = 0o022;
+
+/// The bit of a folder in which each removes what is its own alone.
+const STICKY: u32 = 0o1000;
+
 /// The time between two tries to get a lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(25);
 
@@ -71,6 +77,26 @@ pub enum FileError {
         /// The mode that it should have.
         expected: u32,
         /// The mode that it has.
+        found: u32,
+    },
+    /// Others may change what this program goes by.
+    #[error(
+        "{} can be changed by others: its mode is {found:o}; `chmod go-w` mends it", .path.display()
+    )]
+    Changeable {
+        /// The file, or the folder that it is in.
+        path: PathBuf,
+        /// The mode that it has.
+        found: u32,
+    },
+    /// Somebody else's word.
+    #[error("{} belongs to uid {found}; expected is root, or uid {expected}", .path.display())]
+    Foreign {
+        /// The file, or the folder that it is in.
+        path: PathBuf,
+        /// The user that reads it.
+        expected: u32,
+        /// The user that it belongs to.
         found: u32,
     },
     /// Another process works on the folder.
@@ -156,6 +182,43 @@ pub fn read_private(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
         });
     }
     bounded(file, path, limit)
+}
+
+/// Reads a file of at most `limit` bytes that a program goes by: nobody but root and its own user
+/// may have a say in it, be it by the file or by the folder that it is in.
+///
+/// # Errors
+///
+/// As [`read`], and when the file or its folder is another user's, or may be written by others.
+pub fn read_trusted(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
+    let file = File::open(path).map_err(|error| read_failure(path, error))?;
+    let metadata = file.metadata().map_err(|error| read_failure(path, error))?;
+    trust(path, &metadata)?;
+    let folder = folder_of(path);
+    let metadata = fs::metadata(folder).map_err(|error| read_failure(folder, error))?;
+    // In a folder like /tmp nobody replaces what is another's.
+    if metadata.mode() & STICKY == 0 {
+        trust(folder, &metadata)?;
+    }
+    bounded(file, path, limit)
+}
+
+fn trust(path: &Path, metadata: &fs::Metadata) -> Result<(), FileError> {
+    let (found, expected) = (metadata.uid(), nix::unistd::geteuid().as_raw());
+    if found != 0 && found != expected {
+        return Err(FileError::Foreign {
+            path: path.to_owned(),
+            expected,
+            found,
+        });
+    }
+    match metadata.mode() & CHANGEABLE {
+        0 => Ok(()),
+        _ => Err(FileError::Changeable {
+            path: path.to_owned(),
+            found: metadata.mode() & 0o777,
+        }),
+    }
 }
 
 /// Reads a file as [`read`] does, or tells that it is not there.
@@ -324,6 +387,36 @@ mod tests {
             refused,
             FileError::NotPrivate { found: 0o640, .. }
         ));
+    }
+
+    #[test]
+    fn what_others_may_change_is_not_gone_by() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings");
+        write(&path, b"all", Readers::Others).unwrap();
+        let set = |path: &Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        for mode in [0o600, 0o644, 0o444] {
+            set(&path, mode);
+            assert_eq!(read_trusted(&path, 3).unwrap(), b"all", "{mode:o}");
+        }
+        for mode in [0o646, 0o664, 0o666, 0o777] {
+            set(&path, mode);
+            let refused = read_trusted(&path, 3).unwrap_err();
+            assert!(matches!(refused, FileError::Changeable { .. }), "{mode:o}");
+        }
+        set(&path, 0o644);
+        set(folder.path(), 0o777);
+        let refused = read_trusted(&path, 3).unwrap_err();
+        assert!(matches!(refused, FileError::Changeable { path, .. } if path == folder.path()));
+        set(folder.path(), 0o1777);
+        assert_eq!(read_trusted(&path, 3).unwrap(), b"all");
+        if nix::unistd::geteuid().is_root() {
+            std::os::unix::fs::chown(&path, Some(4000), None).unwrap();
+            let refused = read_trusted(&path, 3).unwrap_err();
+            assert!(matches!(refused, FileError::Foreign { found: 4000, .. }));
+        }
     }
 
     #[test]
