@@ -33,6 +33,7 @@
 
 mod app;
 mod applicant;
+mod limits;
 mod permit;
 mod policy;
 mod scope;
@@ -42,6 +43,7 @@ mod token;
 
 pub use app::{AppId, AppIdError, MAX_APP_BYTES};
 pub use applicant::{Applicant, Origin};
+pub use limits::{AppLimits, LimitsError};
 pub use permit::{Permit, Proof};
 pub use policy::{AllowList, Denial, Policy};
 pub use scope::{Audit, Command, Listen, Operate, Scope, See, Transcribe, Vad, Work};

@@ -1,0 +1,5 @@
+//! How much an application may ask for, and how much it has asked for.
+
+mod amounts;
+
+pub use amounts::{AppLimits, LimitsError};
