@@ -9,6 +9,7 @@
 //! - [`keys`]: the fleet's public keys.
 //! - [`authority`]: the device's own certificate authority, and the leaves that it signs.
 //! - [`content`]: the model at rest, which opens in an approved state alone.
+//! - [`secrets`]: the keys of what the device keeps, which open in an approved state alone, too.
 //!
 //! `earnest` and `earnestd` stand on it. It knows no network: everything that comes or goes is
 //! bytes and files. Everything it does with a TPM goes through [`earnest_tpm::TrustModule`].
@@ -23,6 +24,7 @@ mod folder;
 mod gather;
 pub mod keys;
 pub mod result;
+pub mod secrets;
 pub mod software;
 pub mod starts;
 

@@ -56,8 +56,8 @@ pub use address::{AddressError, DeviceAddress};
 pub use error::{Name, ResponseCode, TpmError};
 pub use fake::FakeModule;
 pub use module::{
-    Attestation, Clock, EcdsaSignature, Handles, Identity, PcrValues, SECRET_BYTES, Secret,
-    TrustModule,
+    Attestation, Clock, EcdsaSignature, Handles, Identity, NoRandomness, PcrValues, SECRET_BYTES,
+    Secret, TrustModule, fresh_secret,
 };
 pub use owner::Tpm;
 pub use provision::{OwnerSecrets, ProvisionError, ProvisionOptions, Provisioned, provision};

@@ -4,6 +4,7 @@ use std::fmt;
 
 use earnest_evidence::sealing::{LeastVersion, SignedPolicy, SignedVersion};
 use earnest_evidence::tpm::PcrSet;
+use ring::rand::{SecureRandom as _, SystemRandom};
 use zeroize::Zeroizing;
 
 use crate::state::SealedKey;
@@ -14,6 +15,22 @@ pub const SECRET_BYTES: usize = 32;
 
 /// A secret of [`SECRET_BYTES`], overwritten when dropped.
 pub type Secret = Zeroizing<[u8; SECRET_BYTES]>;
+
+/// A new secret from the system's random numbers.
+///
+/// # Errors
+///
+/// When the system gives none.
+pub fn fresh_secret() -> Result<Secret, NoRandomness> {
+    let mut secret = Secret::default();
+    let filled = SystemRandom::new().fill(&mut secret[..]);
+    filled.map(|()| secret).map_err(|_| NoRandomness)
+}
+
+/// The system gives no random numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the system gives no random numbers")]
+pub struct NoRandomness;
 
 /// A quote or a certification: what the TPM attests to and its signature, byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
