@@ -11,12 +11,13 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::bind::Removal;
 use crate::peer::Peer;
 use crate::place::Place;
 use crate::stream::{Connection, Stream};
-use crate::tls::TlsIdentity;
+use crate::tls::{self, TlsIdentity};
 
 /// How long a TLS handshake may take. On loopback it takes a millisecond or two; who needs
 /// longer holds a place that others wait for.
@@ -188,8 +189,8 @@ impl Incoming {
     ///
     /// # Errors
     ///
-    /// When the client is gone, does not speak TLS 1.3, or takes longer than
-    /// [`HANDSHAKE_LIMIT`].
+    /// When the client is gone, does not speak TLS 1.3, shows a certificate that is not of the
+    /// clients' authority, or takes longer than [`HANDSHAKE_LIMIT`].
     pub async fn establish(self) -> Result<Connection, EstablishError> {
         let Incoming {
             arrived,
@@ -203,21 +204,27 @@ impl Incoming {
             }
             Arrived::Tcp(stream, address, identity) => {
                 let peer = Peer::of_tcp(&stream, address).await;
-                let stream = match identity {
-                    Some(identity) => handshake(stream, &identity).await?,
-                    None => Stream::Clear(stream),
-                };
-                (stream, peer)
+                match identity {
+                    Some(identity) => {
+                        let stream = handshake(stream, &identity).await?;
+                        let shown = tls::shown_by(stream.get_ref().1);
+                        (Stream::Tls(Box::new(stream)), peer.showing(shown))
+                    }
+                    None => (Stream::Clear(stream), peer),
+                }
             }
         };
         Ok(Connection::new(stream, peer, place, held))
     }
 }
 
-async fn handshake(stream: TcpStream, identity: &TlsIdentity) -> Result<Stream, EstablishError> {
+async fn handshake(
+    stream: TcpStream,
+    identity: &TlsIdentity,
+) -> Result<TlsStream<TcpStream>, EstablishError> {
     let acceptor = TlsAcceptor::from(identity.configuration());
     match timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(stream))),
+        Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(EstablishError::Handshake(error)),
         Err(_) => Err(EstablishError::TooSlow {
             limit: HANDSHAKE_LIMIT,
@@ -242,7 +249,8 @@ pub enum EstablishError {
     /// The kernel does not say who it is.
     #[error("who connected to the Unix socket is not known: {0}")]
     Peer(#[source] io::Error),
-    /// The client spoke no TLS 1.3, does not trust the certificate, or left.
+    /// The client spoke no TLS 1.3, does not trust the certificate, showed one that is not of
+    /// the clients' authority, or left.
     #[error("the TLS handshake failed: {0}")]
     Handshake(#[source] io::Error),
     /// The client took too long.

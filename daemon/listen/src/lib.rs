@@ -7,7 +7,8 @@
 //!   [`Listener`] of each.
 //! - [`Listener::accept`] gives an [`Incoming`], and [`Incoming::establish`] a [`Connection`]:
 //!   the TLS handshake is done and the [`Peer`] is known.
-//! - [`TlsIdentity`] is the certificate that TLS listeners show. It is replaced while they run.
+//! - [`TlsIdentity`] is the certificate that TLS listeners show, and the authority whose
+//!   certificates clients may show. Both are replaced while they run.
 //!
 //! Being near is no authentication: every user of a machine reaches its loopback. This crate says
 //! who is at the other end, as the kernel knows it, and leaves to others what that one may do.
@@ -61,7 +62,7 @@ pub use accept::{AcceptError, EstablishError, HANDSHAKE_LIMIT, Incoming, Listene
 pub use activation::{ActivationError, InheritedError};
 pub use address::{AddressError, LoopbackAddress};
 pub use bind::{BindError, Listeners, OpenError, Plan, UnixPlan};
-pub use peer::Peer;
+pub use peer::{Fingerprint, Peer};
 pub use place::{Place, UnixPath, UnixPathError};
 pub use stream::Connection;
 pub use tls::{IdentityError, TlsIdentity};

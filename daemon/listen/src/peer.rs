@@ -24,8 +24,14 @@ pub enum Peer {
         address: SocketAddr,
         /// The user that its socket belongs to, where the kernel still tells.
         uid: Option<u32>,
+        /// The certificate that it showed, of the clients' authority and valid when the
+        /// connection was made, with the proof that it has the key. Nothing in clear text.
+        certificate: Option<Fingerprint>,
     },
 }
+
+/// The SHA-256 of a certificate in DER.
+pub type Fingerprint = [u8; 32];
 
 impl Peer {
     /// The user, where it is known.
@@ -33,6 +39,14 @@ impl Peer {
         match self {
             Peer::Unix { uid, .. } => Some(*uid),
             Peer::Loopback { uid, .. } => *uid,
+        }
+    }
+
+    /// The client's certificate, by its digest, where it showed one.
+    pub fn certificate(&self) -> Option<&Fingerprint> {
+        match self {
+            Peer::Unix { .. } => None,
+            Peer::Loopback { certificate, .. } => certificate.as_ref(),
         }
     }
 
@@ -53,14 +67,31 @@ impl Peer {
     /// asked after the table was read.
     pub(crate) async fn of_tcp(stream: &TcpStream, address: SocketAddr) -> Peer {
         let Ok(local) = stream.local_addr() else {
-            return Peer::Loopback { address, uid: None };
+            return Peer::at(address, None);
         };
         let found = tokio::task::spawn_blocking(move || owners::owner_of_peer(address, local));
         let uid = found.await.ok().flatten();
         let stands = stream.peer_addr().is_ok_and(|still| still == address);
+        Peer::at(address, uid.filter(|_| stands))
+    }
+
+    fn at(address: SocketAddr, uid: Option<u32>) -> Peer {
         Peer::Loopback {
             address,
-            uid: uid.filter(|_| stands),
+            uid,
+            certificate: None,
+        }
+    }
+
+    /// The same peer, who showed this.
+    pub(crate) fn showing(self, shown: Option<Fingerprint>) -> Peer {
+        match self {
+            Peer::Unix { .. } => self,
+            Peer::Loopback { address, uid, .. } => Peer::Loopback {
+                address,
+                uid,
+                certificate: shown,
+            },
         }
     }
 }

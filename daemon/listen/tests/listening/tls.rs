@@ -23,7 +23,7 @@ async fn a_client_that_trusts_the_authority_speaks_tls_1_3_and_http_1_1() {
     assert_eq!(session.alpn_protocol(), Some(&b"http/1.1"[..]));
     assert!(server.place().is_tls());
     let (peer, uid) = match *server.peer() {
-        Peer::Loopback { address, uid } => (address, uid),
+        Peer::Loopback { address, uid, .. } => (address, uid),
         Peer::Unix { .. } => panic!("it came by TCP"),
     };
     assert_eq!(peer, client.get_ref().0.local_addr().unwrap());
