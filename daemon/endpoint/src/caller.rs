@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use earnest_listen::{Connection, Peer, Place};
 use earnest_policy::{Applicant, Denial, Origin, Permit, Scope};
-use earnest_telemetry::Refusal as Reason;
+use earnest_telemetry::{Door as Way, Refusal as Reason, Scope as Asked};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
@@ -44,6 +44,23 @@ impl Caller {
         };
         Caller { origin, door }
     }
+
+    /// The user on the other end, where that is known.
+    pub(crate) fn uid(&self) -> Option<u32> {
+        match self.origin {
+            Origin::Unix { uid, .. } => Some(uid),
+            Origin::Loopback { uid } => uid,
+        }
+    }
+
+    /// The way in, in telemetry's words.
+    pub(crate) fn way(&self) -> Way {
+        match self.door {
+            Door::Unix => Way::Unix,
+            Door::Port { tls: true, .. } => Way::Tls,
+            Door::Port { tls: false, .. } => Way::Clear,
+        }
+    }
 }
 
 /// Leave of the policy.
@@ -68,7 +85,9 @@ impl<S: Scope> FromRequestParts<Arc<Shared>> for Permitted<S> {
         match shared.policy.permit::<S>(&applicant) {
             Ok(permit) => {
                 if let Some(bill) = parts.extensions.get::<Bill>() {
-                    bill.let_in(permit.app().as_str());
+                    // The words are the same in both crates.
+                    let scope = Asked::named(S::NAME).unwrap_or(Asked::See);
+                    bill.let_in(permit.app().as_str(), permit.uid(), scope);
                 }
                 Ok(Permitted(permit))
             }

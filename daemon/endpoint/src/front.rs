@@ -9,6 +9,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use earnest_telemetry::Door;
 use http::header::{CACHE_CONTROL, EXPECT, HeaderName, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
@@ -34,8 +35,11 @@ pub(crate) async fn door(
     next: Next,
 ) -> Response {
     let number = shared.next_request();
-    let bill = Bill::new(&shared.telemetry, number);
     let (mut head, body) = request.into_parts();
+    let caller = head.extensions.get::<Arc<Caller>>();
+    // Serving puts it there. A request without one is refused below.
+    let (uid, door) = caller.map_or((None, Door::Clear), |caller| (caller.uid(), caller.way()));
+    let bill = Bill::new(&shared.telemetry, number, uid, door);
     let waits = head.headers.contains_key(EXPECT);
     let (watched, leftover) = body::watch(body, shared.limits.body_idle);
     let checked = match head.extensions.get::<Arc<Caller>>() {

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
-use earnest_telemetry::{App, Event, Refusal as Reason, Telemetry};
+use earnest_telemetry::{App, Door, Event, Refusal as Reason, Scope, Telemetry};
 use earnest_transcript::Milliseconds;
 use http::StatusCode;
 use http::request::Parts;
@@ -26,20 +26,33 @@ struct Account {
     telemetry: Telemetry,
     request: u64,
     begun: Duration,
-    app: OnceLock<App>,
+    /// The user on the other end, where that is known.
+    uid: Option<u32>,
+    door: Door,
+    leave: OnceLock<Leave>,
     reason: OnceLock<Reason>,
     status: AtomicU16,
     sound_milliseconds: AtomicU64,
 }
 
+/// Who was let in, and for what.
+#[derive(Debug, Clone)]
+struct Leave {
+    app: App,
+    uid: u32,
+    scope: Scope,
+}
+
 impl Bill {
     /// Opens the account of the request with this number.
-    pub(crate) fn new(telemetry: &Telemetry, request: u64) -> Bill {
+    pub(crate) fn new(telemetry: &Telemetry, request: u64, uid: Option<u32>, door: Door) -> Bill {
         Bill(Arc::new(Account {
             telemetry: telemetry.clone(),
             request,
             begun: telemetry.clock().now(),
-            app: OnceLock::new(),
+            uid,
+            door,
+            leave: OnceLock::new(),
             reason: OnceLock::new(),
             status: AtomicU16::new(WENT_AWAY),
             sound_milliseconds: AtomicU64::new(0),
@@ -47,13 +60,18 @@ impl Bill {
     }
 
     /// The request was let in, and this is whose it is.
-    pub(crate) fn let_in(&self, app: &str) {
+    pub(crate) fn let_in(&self, app: &str, uid: u32, scope: Scope) {
         let app = App::new(app);
-        if self.0.app.set(app.clone()).is_ok() {
-            let request = self.0.request;
-            self.0
-                .telemetry
-                .record(Event::RequestBegun { request, app });
+        let leave = Leave { app, uid, scope };
+        if self.0.leave.set(leave.clone()).is_ok() {
+            self.0.telemetry.record(Event::RequestBegun {
+                request: self.0.request,
+                app: leave.app,
+                uid,
+                scope,
+                door: self.0.door,
+                trace: None,
+            });
         }
     }
 
@@ -80,8 +98,14 @@ impl Bill {
         self.answered(refusal.status());
         let reason = self.0.reason.get().copied().or(reason(refusal));
         if let Some(reason) = reason {
-            let app = self.0.app.get().cloned();
-            self.0.telemetry.record(Event::Refused { app, reason });
+            let leave = self.0.leave.get();
+            self.0.telemetry.record(Event::Refused {
+                app: leave.map(|leave| leave.app.clone()),
+                uid: leave.map(|leave| leave.uid).or(self.0.uid),
+                scope: leave.map(|leave| leave.scope),
+                door: self.0.door,
+                reason,
+            });
         }
     }
 }
@@ -89,13 +113,17 @@ impl Bill {
 impl Drop for Account {
     fn drop(&mut self) {
         // Who was not let in has been recorded as refused.
-        let Some(app) = self.app.get().cloned() else {
+        let Some(leave) = self.leave.take() else {
             return;
         };
         let took = self.telemetry.clock().now().saturating_sub(self.begun);
         self.telemetry.record(Event::RequestEnded {
             request: self.request,
-            app,
+            app: leave.app,
+            uid: leave.uid,
+            scope: leave.scope,
+            door: self.door,
+            trace: None,
             status: self.status.load(Ordering::Relaxed),
             milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             sound_milliseconds: self.sound_milliseconds.load(Ordering::Relaxed),
@@ -155,13 +183,16 @@ mod tests {
     fn an_account_is_closed_once_with_its_last_holder() {
         let clock = Clock::simulated(Duration::from_secs(1));
         let telemetry = Telemetry::new(clock.clone());
-        let bill = Bill::new(&telemetry, 7);
-        bill.let_in("notes");
+        let bill = Bill::new(&telemetry, 7, Some(1000), Door::Unix);
+        bill.let_in("notes", 1000, Scope::Transcribe);
         let other = bill.clone();
         bill.answered(StatusCode::OK);
         bill.heard(Milliseconds(5_000));
         drop(bill);
-        assert_eq!(events(&telemetry), ["request 7 begun (notes)"]);
+        assert_eq!(
+            events(&telemetry),
+            ["request 7 begun (notes): transcribe for uid 1000 over unix"]
+        );
         clock.advance(Duration::from_millis(20));
         drop(other);
         assert_eq!(
@@ -173,18 +204,21 @@ mod tests {
     #[test]
     fn the_reason_is_recorded_that_the_caller_is_not_told() {
         let telemetry = Telemetry::new(Clock::simulated(Duration::ZERO));
-        let bill = Bill::new(&telemetry, 7);
+        let bill = Bill::new(&telemetry, 7, Some(1000), Door::Unix);
         bill.because(Reason::OtherOwner);
         bill.failed(&Refusal::Unauthenticated);
         drop(bill);
-        assert_eq!(events(&telemetry), ["refused: other_owner"]);
+        assert_eq!(
+            events(&telemetry),
+            ["refused: other_owner (uid 1000) over unix"]
+        );
     }
 
     #[test]
     fn who_went_away_is_recorded_as_gone() {
         let telemetry = Telemetry::new(Clock::simulated(Duration::ZERO));
-        let bill = Bill::new(&telemetry, 7);
-        bill.let_in("notes");
+        let bill = Bill::new(&telemetry, 7, Some(1000), Door::Unix);
+        bill.let_in("notes", 1000, Scope::Transcribe);
         drop(bill);
         assert!(events(&telemetry)[1].contains("499"));
     }

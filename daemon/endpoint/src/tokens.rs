@@ -18,52 +18,11 @@ use crate::caller::{OverUnix, Permitted, bearer};
 use crate::house::Shared;
 use crate::limits::JSON_BYTES;
 use crate::refusal::Refusal;
+use crate::shapes::{RenewAnswer, TokenAnswer, TokenRequest};
 use crate::stream::fault;
 
 /// Seconds after which to ask again when there are too many tokens: they last for minutes.
 const TOKENS_RETRY_SECONDS: u64 = 30;
-
-/// For whom a token is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TokenRequest {
-    /// The application's name.
-    pub(crate) app: String,
-}
-
-/// A token that was given out. Show it to nobody.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TokenAnswer {
-    /// The token: `Authorization: Bearer …`.
-    pub token: String,
-    /// The application that it is for.
-    pub app: String,
-    /// Seconds that it lasts.
-    pub expires_in: u64,
-    /// Where clients find the daemon that know no Unix sockets, with the path that OpenAI's
-    /// begin with; nothing where it listens on no address with TLS.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base_url: Option<String>,
-}
-
-/// Without the token.
-impl std::fmt::Debug for TokenAnswer {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("TokenAnswer")
-            .field("app", &self.app)
-            .field("expires_in", &self.expires_in)
-            .field("base_url", &self.base_url)
-            .finish_non_exhaustive()
-    }
-}
-
-/// How long a token lasts now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct RenewAnswer {
-    /// Seconds.
-    pub(crate) expires_in: u64,
-}
 
 /// `POST /v1/token`.
 pub(crate) async fn issue(
@@ -93,6 +52,7 @@ pub(crate) async fn issue(
         token: issued.token.expose().to_owned(),
         app: issued.app.as_str().to_owned(),
         expires_in: issued.until.saturating_sub(now).as_secs(),
+        scopes: vec!["transcribe".to_owned()],
         base_url: base_url(&shared.listeners),
     }))
 }

@@ -22,22 +22,26 @@
 //! # }
 //! ```
 
+mod apps;
 mod error;
 mod lines;
+mod operating;
+mod seeing;
 mod upload;
+mod watching;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName};
 use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tokio::io::AsyncRead;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
@@ -45,12 +49,12 @@ use tokio::time::timeout;
 pub use error::ClientError;
 pub use lines::Lines;
 pub use upload::{Kind, StreamOptions};
+pub use watching::AuditLines;
 
 use crate::answer::encode;
-use crate::house::StatusReport;
 use crate::refusal::ErrorObject;
 use crate::router::{Health, UpOrDown};
-use crate::tokens::{RenewAnswer, TokenAnswer, TokenRequest};
+use crate::shapes::{RenewAnswer, TokenAnswer, TokenRequest};
 
 /// Most bytes of an answer that is read at once. A status with all its events has less than a
 /// tenth of it, a transcript of a day about a megabyte.
@@ -59,11 +63,15 @@ const ANSWER_BYTES: usize = 8 << 20;
 /// How long the daemon may take for what needs no model.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
 
+/// The code of an authenticator, for what operators and auditors do.
+pub(crate) const SECOND_FACTOR: HeaderName = HeaderName::from_static("earnest-second-factor");
+
 /// Asks the daemon behind one Unix socket.
 #[derive(Debug, Clone)]
 pub struct Client {
     socket: PathBuf,
     token: Option<HeaderValue>,
+    second_factor: Option<HeaderValue>,
 }
 
 /// A fault of a body that is sent: reading its source failed.
@@ -75,6 +83,7 @@ impl Client {
         Client {
             socket: socket.into(),
             token: None,
+            second_factor: None,
         }
     }
 
@@ -86,6 +95,21 @@ impl Client {
     pub fn with_token(self, token: &str) -> Result<Client, ClientError> {
         Ok(Client {
             token: Some(authorization(token)?),
+            ..self
+        })
+    }
+
+    /// The same client, showing the code of an authenticator. A code is good for one request.
+    ///
+    /// # Errors
+    ///
+    /// When the code is none that a header can carry.
+    pub fn with_second_factor(self, code: &str) -> Result<Client, ClientError> {
+        let code = HeaderValue::from_str(code);
+        let mut code = code.map_err(|_| ClientError::Malformed { what: "code" })?;
+        code.set_sensitive(true);
+        Ok(Client {
+            second_factor: Some(code),
             ..self
         })
     }
@@ -108,24 +132,13 @@ impl Client {
         Ok(parse::<Health>(&bytes)?.status == UpOrDown::Up)
     }
 
-    /// How the daemon fares. For operators.
-    ///
-    /// # Errors
-    ///
-    /// When no daemon answers, or it refuses.
-    pub async fn status(&self) -> Result<StatusReport, ClientError> {
-        let request = self.request(Method::GET, "/v1/status", Full::default())?;
-        parse(&self.ask(request, &[]).await?.1)
-    }
-
     /// The names of the model that is served, its own first.
     ///
     /// # Errors
     ///
     /// When no daemon answers, or it refuses: who may not transcribe is not told.
     pub async fn models(&self) -> Result<Vec<String>, ClientError> {
-        let request = self.request(Method::GET, "/v1/models", Full::default())?;
-        let list: ModelNames = parse(&self.ask(request, &[]).await?.1)?;
+        let list: ModelNames = self.get("/v1/models").await?;
         Ok(list.data.into_iter().map(|model| model.id).collect())
     }
 
@@ -135,14 +148,19 @@ impl Client {
     ///
     /// When no daemon answers, or it refuses.
     pub async fn issue_token(&self, app: &str) -> Result<TokenAnswer, ClientError> {
-        let body = encode(&TokenRequest {
-            app: app.to_owned(),
-        });
-        let body = Full::new(Bytes::from(body));
-        let mut request = self.request(Method::POST, "/v1/token", body)?;
-        let kind = HeaderValue::from_static("application/json");
-        request.headers_mut().insert(CONTENT_TYPE, kind);
-        parse(&self.ask(request, &[]).await?.1)
+        self.issue_token_for(&TokenRequest::of(app)).await
+    }
+
+    /// Asks for a token, for some of what the application may do, or for another audience.
+    ///
+    /// # Errors
+    ///
+    /// When no daemon answers, or it refuses.
+    pub async fn issue_token_for(
+        &self,
+        request: &TokenRequest,
+    ) -> Result<TokenAnswer, ClientError> {
+        self.send_json(Method::POST, "/v1/token", request).await
     }
 
     /// Lets a token last longer, from now for the policy's lifetime, which it returns.
@@ -193,6 +211,45 @@ impl Client {
         Ok(Lines::new(response.into_body()))
     }
 
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        let request = self.request(Method::GET, path, Full::default())?;
+        parse(&self.ask(request, &[]).await?.1)
+    }
+
+    /// Without a body, for an answer.
+    async fn post<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        let request = self.request(Method::POST, path, Full::default())?;
+        parse(&self.ask(request, &[]).await?.1)
+    }
+
+    async fn send_json<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        object: &impl Serialize,
+    ) -> Result<T, ClientError> {
+        parse(&self.tell(method, path, object).await?)
+    }
+
+    /// As [`Client::send_json`], for what has no answer but that it is done.
+    async fn tell(
+        &self,
+        method: Method,
+        path: &str,
+        object: &impl Serialize,
+    ) -> Result<Bytes, ClientError> {
+        let body = Full::new(Bytes::from(encode(object)));
+        let mut request = self.request(method, path, body)?;
+        let kind = HeaderValue::from_static("application/json");
+        request.headers_mut().insert(CONTENT_TYPE, kind);
+        Ok(self.ask(request, &[]).await?.1)
+    }
+
+    async fn delete(&self, path: &str) -> Result<(), ClientError> {
+        let request = self.request(Method::DELETE, path, Full::default())?;
+        self.ask(request, &[]).await.map(drop)
+    }
+
     fn request<B>(&self, method: Method, path: &str, body: B) -> Result<Request<B>, ClientError> {
         let mut request = Request::new(body);
         *request.method_mut() = method;
@@ -203,6 +260,9 @@ impl Client {
         headers.insert(HOST, HeaderValue::from_static("localhost"));
         if let Some(token) = &self.token {
             headers.insert(AUTHORIZATION, token.clone());
+        }
+        if let Some(code) = &self.second_factor {
+            headers.insert(SECOND_FACTOR, code.clone());
         }
         Ok(request)
     }
@@ -259,6 +319,16 @@ struct ModelNames {
 #[derive(Deserialize)]
 struct ModelName {
     id: String,
+}
+
+/// A name as a part of a path, if it may stand there: the names of applications and lists may.
+fn segment<'a>(name: &'a str, what: &'static str) -> Result<&'a str, ClientError> {
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
+    let is_dots = matches!(name, "." | "..");
+    match !name.is_empty() && !is_dots && name.bytes().all(plain) {
+        true => Ok(name),
+        false => Err(ClientError::Malformed { what }),
+    }
 }
 
 fn authorization(token: &str) -> Result<HeaderValue, ClientError> {

@@ -1,0 +1,34 @@
+//! What operators and auditors may see.
+
+use super::{Client, ClientError};
+use crate::house::StatusReport;
+use crate::shapes::{AlertEntry, AlertsAnswer, ReviewAnswer};
+
+impl Client {
+    /// How the daemon fares.
+    ///
+    /// # Errors
+    ///
+    /// When no daemon answers, or it refuses.
+    pub async fn status(&self) -> Result<StatusReport, ClientError> {
+        self.get("/v1/status").await
+    }
+
+    /// Alerts that stand, the gravest first.
+    ///
+    /// # Errors
+    ///
+    /// When no daemon answers, or it refuses.
+    pub async fn alerts(&self) -> Result<Vec<AlertEntry>, ClientError> {
+        Ok(self.get::<AlertsAnswer>("/v1/alerts").await?.alerts)
+    }
+
+    /// Who may do what, when it was last used, and what to revoke.
+    ///
+    /// # Errors
+    ///
+    /// When no daemon answers, or it refuses.
+    pub async fn access_review(&self) -> Result<ReviewAnswer, ClientError> {
+        self.get("/v1/access-review").await
+    }
+}
