@@ -1,0 +1,3 @@
+//! What leaves, looked at as a collector sees it.
+
+use std::time::Duration;
