@@ -34,9 +34,12 @@
 mod app;
 mod applicant;
 mod limits;
+mod lockout;
 mod permit;
 mod policy;
 mod scope;
+mod second_factor;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -44,9 +47,21 @@ mod token;
 pub use app::{AppId, AppIdError, MAX_APP_BYTES};
 pub use applicant::{Applicant, Origin};
 pub use limits::{AppLimits, LimitsError};
+pub use lockout::{
+    FAILURES, LONGEST_LOCKOUT, LockedOut, Lockout, MAX_SOURCES, SHORTEST_LOCKOUT, Source, WINDOW,
+};
 pub use permit::{Permit, Proof};
 pub use policy::{AllowList, Denial, Policy};
 pub use scope::{Audit, Command, Listen, Operate, Scope, See, Transcribe, Vad, Work};
+pub use second_factor::{
+    Enrolment, FREE_FAILURES, LONGEST_LOCK, NoRandomNumbers, PENDING_LIFETIME, PENDING_TRIES,
+    PendingFactor, SHORTEST_LOCK, STEP, SecondFactor, SecondFactorRefused,
+};
+pub use sessions::{
+    BrowserSecret, BrowserSession, BrowserSessions, LINK_LIFETIME, Link, MAX_LINKS,
+    MAX_LINKS_OF_A_USER, MAX_SESSIONS, MAX_SESSIONS_OF_A_USER, SESSION_IDLE, SESSION_LIFETIME,
+    SessionError,
+};
 pub use token::{
     DEFAULT_LIFETIME, IssueError, Issued, LifetimeError, MAX_LIFETIME, MAX_TOKENS,
     MAX_TOKENS_OF_A_USER, MIN_LIFETIME, RenewError, TOKEN_BYTES, Token,

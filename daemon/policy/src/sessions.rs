@@ -1,0 +1,341 @@
+//! How a person at a browser gets in: a link that opens once, and a session in a cookie.
+//!
+//! A browser has neither a certificate nor the peer credentials of a Unix socket. Who proved
+//! himself over that socket gets a link, opens it within [`LINK_LIFETIME`], and the browser gets
+//! a session instead. Both are 256 random bits that are kept as digests alone, and both are good
+//! only for the user that they were given to, at the other end of each connection.
+//!
+//! ```
+//! use std::time::Duration;
+//! use earnest_policy::{BrowserSessions, SESSION_IDLE};
+//!
+//! let at = Duration::from_secs;
+//! let mut sessions = BrowserSessions::default();
+//! let link = sessions.link(1000, at(0))?;
+//! let session = sessions.open(link.code.expose(), 1000, at(1))?;
+//! assert!(sessions.open(link.code.expose(), 1000, at(2)).is_err());
+//! assert!(sessions.touch(session.cookie.expose(), 1000, at(3)));
+//! assert!(!sessions.touch(session.cookie.expose(), 1000, at(3) + SESSION_IDLE));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::fmt;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest;
+use ring::rand::{SecureRandom, SystemRandom};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+/// How long a link can be opened.
+pub const LINK_LIFETIME: Duration = Duration::from_secs(60);
+
+/// How long a session lasts without a request.
+pub const SESSION_IDLE: Duration = Duration::from_secs(15 * 60);
+
+/// How long a session lasts at all.
+pub const SESSION_LIFETIME: Duration = Duration::from_secs(8 * 60 * 60);
+
+/// Most links that wait to be opened, for all users together. A user's third replaces the first.
+pub const MAX_LINKS: usize = 8;
+
+/// Most links of one user that wait to be opened.
+pub const MAX_LINKS_OF_A_USER: usize = 2;
+
+/// Most sessions, for all users together. A user's fifth replaces the one that rested longest.
+pub const MAX_SESSIONS: usize = 8;
+
+/// Most sessions of one user.
+pub const MAX_SESSIONS_OF_A_USER: usize = 4;
+
+/// Random bytes of a code and of a cookie.
+const SECRET_BYTES: usize = 32;
+
+/// Characters of them in base64 without padding (RFC 4648, section 5).
+const SECRET_CHARACTERS: usize = (SECRET_BYTES * 4).div_ceil(3);
+
+/// A code or a cookie as its owner gets it. It is forgotten when dropped, and shown by nothing
+/// but [`BrowserSecret::expose`].
+pub struct BrowserSecret(Zeroizing<String>);
+
+impl BrowserSecret {
+    /// The text, of letters, digits, `-` and `_`.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    fn random() -> Result<BrowserSecret, SessionError> {
+        let mut secret = Zeroizing::new([0; SECRET_BYTES]);
+        SystemRandom::new()
+            .fill(secret.as_mut())
+            .map_err(|_| SessionError::NoRandomNumbers)?;
+        let mut text = Zeroizing::new(String::with_capacity(SECRET_CHARACTERS));
+        URL_SAFE_NO_PAD.encode_string(secret.as_ref(), &mut text);
+        Ok(BrowserSecret(text))
+    }
+}
+
+impl fmt::Debug for BrowserSecret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("BrowserSecret(...)")
+    }
+}
+
+/// A link that can be opened once.
+#[derive(Debug)]
+pub struct Link {
+    /// The code in it, which is kept nowhere else.
+    pub code: BrowserSecret,
+    /// Until when it can be opened, on CLOCK_BOOTTIME.
+    pub until: Duration,
+}
+
+/// A session that has begun.
+#[derive(Debug)]
+pub struct BrowserSession {
+    /// What the browser shows from now on, which is kept nowhere else.
+    pub cookie: BrowserSecret,
+    /// When it ends at the latest, on CLOCK_BOOTTIME.
+    pub until: Duration,
+}
+
+/// The links that wait and the sessions that live. Nothing of it outlives the process.
+#[derive(Debug, Default)]
+pub struct BrowserSessions {
+    links: Vec<Waiting>,
+    sessions: Vec<Live>,
+}
+
+struct Waiting {
+    code: Fingerprint,
+    uid: u32,
+    until: Duration,
+}
+
+struct Live {
+    cookie: Fingerprint,
+    uid: u32,
+    last: Duration,
+    until: Duration,
+}
+
+/// A SHA-256 digest. 256 random bits need no slow hash: there is nothing to guess.
+type Fingerprint = [u8; digest::SHA256_OUTPUT_LEN];
+
+impl BrowserSessions {
+    /// Gives `uid` a link.
+    ///
+    /// # Errors
+    ///
+    /// When too many links of other users wait, or the system has no random numbers.
+    pub fn link(&mut self, uid: u32, now: Duration) -> Result<Link, SessionError> {
+        self.expire(now);
+        let code = BrowserSecret::random()?;
+        make_room(
+            &mut self.links,
+            |link| link.uid == uid,
+            |link| link.until,
+            MAX_LINKS_OF_A_USER,
+            MAX_LINKS,
+        )?;
+        let until = now.saturating_add(LINK_LIFETIME);
+        self.links.push(Waiting {
+            code: fingerprint(code.expose()),
+            uid,
+            until,
+        });
+        Ok(Link { code, until })
+    }
+
+    /// Opens a link for the user `uid`, which uses it up whether that is its user or not: a code
+    /// that somebody else has is no secret any more.
+    ///
+    /// # Errors
+    ///
+    /// When it is no link that waits for this user, when too many sessions of other users are
+    /// live, or when the system has no random numbers.
+    pub fn open(
+        &mut self,
+        code: &str,
+        uid: u32,
+        now: Duration,
+    ) -> Result<BrowserSession, SessionError> {
+        self.expire(now);
+        let place = find(&self.links, |link| &link.code, code).ok_or(SessionError::NoLink)?;
+        let link = self.links.swap_remove(place);
+        if link.uid != uid {
+            return Err(SessionError::OtherOwner {
+                owner: link.uid,
+                found: uid,
+            });
+        }
+        let cookie = BrowserSecret::random()?;
+        make_room(
+            &mut self.sessions,
+            |session| session.uid == uid,
+            |session| session.last,
+            MAX_SESSIONS_OF_A_USER,
+            MAX_SESSIONS,
+        )?;
+        let until = now.saturating_add(SESSION_LIFETIME);
+        self.sessions.push(Live {
+            cookie: fingerprint(cookie.expose()),
+            uid,
+            last: now,
+            until,
+        });
+        Ok(BrowserSession { cookie, until })
+    }
+
+    /// Whether the cookie is a live session of this user, which then has not been idle.
+    pub fn touch(&mut self, cookie: &str, uid: u32, now: Duration) -> bool {
+        self.expire(now);
+        match self.session_of(cookie, uid) {
+            Some(place) => {
+                let session = &mut self.sessions[place];
+                session.last = session.last.max(now);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Ends a session of this user, and says whether there was one.
+    pub fn end(&mut self, cookie: &str, uid: u32) -> bool {
+        let place = self.session_of(cookie, uid);
+        if let Some(place) = place {
+            self.sessions.swap_remove(place);
+        }
+        place.is_some()
+    }
+
+    /// Ends all sessions and links of a user, and says how many sessions.
+    pub fn end_of(&mut self, uid: u32) -> usize {
+        let before = self.sessions.len();
+        self.links.retain(|link| link.uid != uid);
+        self.sessions.retain(|session| session.uid != uid);
+        before - self.sessions.len()
+    }
+
+    /// Ends all sessions and links, and says how many sessions.
+    pub fn end_all(&mut self) -> usize {
+        let count = self.sessions.len();
+        self.links.clear();
+        self.sessions.clear();
+        count
+    }
+
+    /// Sessions that are live.
+    pub fn live(&self, now: Duration) -> usize {
+        let live = self.sessions.iter().filter(|session| session.is_live(now));
+        live.count()
+    }
+
+    fn session_of(&self, cookie: &str, uid: u32) -> Option<usize> {
+        let place = find(&self.sessions, |session| &session.cookie, cookie)?;
+        (self.sessions[place].uid == uid).then_some(place)
+    }
+
+    fn expire(&mut self, now: Duration) {
+        self.links.retain(|link| now < link.until);
+        self.sessions.retain(|session| session.is_live(now));
+    }
+}
+
+impl Live {
+    fn is_live(&self, now: Duration) -> bool {
+        now < self.until && now < self.last.saturating_add(SESSION_IDLE)
+    }
+}
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "uid {} until {:?}", self.uid, self.until)
+    }
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "uid {} until {:?}", self.uid, self.until)
+    }
+}
+
+/// Makes room for one more: a user's oldest makes way for the same user's newest, and nobody's
+/// for another user's.
+fn make_room<T>(
+    entries: &mut Vec<T>,
+    own: impl Fn(&T) -> bool,
+    age: impl Fn(&T) -> Duration,
+    most_of_one: usize,
+    most: usize,
+) -> Result<(), SessionError> {
+    let mine = entries.iter().filter(|entry| own(entry)).count();
+    let full = entries.len() >= most;
+    if mine >= most_of_one || (full && mine > 0) {
+        let places = entries.iter().enumerate().filter(|(_, entry)| own(entry));
+        if let Some((place, _)) = places.min_by_key(|(_, entry)| age(entry)) {
+            entries.swap_remove(place);
+        }
+        return Ok(());
+    }
+    match full {
+        true => Err(SessionError::TooMany {
+            expected: most,
+            found: entries.len(),
+        }),
+        false => Ok(()),
+    }
+}
+
+/// Where the secret stands. Every entry is compared in whole, so that the time this takes says
+/// how many there are and nothing about them.
+fn find<T>(entries: &[T], key: impl Fn(&T) -> &Fingerprint, shown: &str) -> Option<usize> {
+    // What has another length is none of ours, and the right length is no secret.
+    if shown.len() != SECRET_CHARACTERS {
+        return None;
+    }
+    let shown = fingerprint(shown);
+    let mut found = None;
+    for (place, entry) in entries.iter().enumerate() {
+        if key(entry).ct_eq(&shown).into() {
+            found = Some(place);
+        }
+    }
+    found
+}
+
+fn fingerprint(secret: &str) -> Fingerprint {
+    let digest = digest::digest(&digest::SHA256, secret.as_bytes());
+    let mut fingerprint = [0; digest::SHA256_OUTPUT_LEN];
+    fingerprint.copy_from_slice(digest.as_ref());
+    fingerprint
+}
+
+/// Why there is no link or no session. For the log: whoever opens a link is told one thing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SessionError {
+    /// No link that waits has this code.
+    #[error("no link that waits has this code")]
+    NoLink,
+    /// The link was given to another user.
+    #[error("the link is user {owner}'s, not user {found}'s")]
+    OtherOwner {
+        /// Whose it was.
+        owner: u32,
+        /// Who opened it.
+        found: u32,
+    },
+    /// There are too many of other users.
+    #[error("there are {found}, of at most {expected}")]
+    TooMany {
+        /// Most at a time.
+        expected: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// The system's source failed.
+    #[error("the system has no random numbers")]
+    NoRandomNumbers,
+}
