@@ -4,7 +4,7 @@
 //! steer a model of theirs and none of ours are read and checked where OpenAI states their
 //! values, and change nothing.
 
-use earnest_channel::{Job, SoundKind};
+use earnest_channel::{Job, SoundKind, Task};
 use earnest_transcript::FormatName;
 
 use crate::answer::Granularities;
@@ -63,13 +63,15 @@ impl Wish {
     pub(crate) fn job(&self) -> Job {
         Job {
             kind: SoundKind::Container,
-            words: match self.stream {
-                true => false,
-                // Subtitles are cut at the words where they are known.
-                false => {
-                    self.format.is_subtitles()
-                        || (self.format == FormatName::VerboseJson && self.parts.words)
-                }
+            task: Task::Transcribe {
+                words: match self.stream {
+                    true => false,
+                    // Subtitles are cut at the words where they are known.
+                    false => {
+                        self.format.is_subtitles()
+                            || (self.format == FormatName::VerboseJson && self.parts.words)
+                    }
+                },
             },
         }
     }
@@ -383,7 +385,8 @@ mod tests {
                 }
             }
             if let Some(job) = settled {
-                prop_assert!(job.words >= ask.wish_so_far().job().words);
+                let later = ask.wish_so_far().job();
+                prop_assert!(job.task.wants_words() >= later.task.wants_words());
             }
         }
     }

@@ -13,10 +13,11 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
-use crate::house::{Serving, Shared};
+use crate::house::Serving;
 use crate::origin::Door;
 use crate::record::Bill;
 use crate::refusal::Refusal;
+use crate::shared::Shared;
 
 /// The other end of a connection, as the kernel tells it.
 #[derive(Debug, Clone, Copy)]

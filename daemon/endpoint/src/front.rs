@@ -16,10 +16,10 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::body;
 use crate::caller::Caller;
-use crate::house::Shared;
 use crate::origin;
 use crate::record::Bill;
 use crate::refusal::Refusal;
+use crate::shared::Shared;
 
 /// The request's number, for whoever reports trouble.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

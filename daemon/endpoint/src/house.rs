@@ -1,19 +1,26 @@
-//! What the endpoint asks of the daemon around it, and what it is built from.
+//! What the endpoint asks of the daemon around it.
+//!
+//! The endpoint holds no key and writes no file but the audit log's: what needs the TPM or the
+//! disk is asked of the [`House`]. What takes its time there is a future ([`Doing`]), and
+//! blocking work in it belongs on threads of its own, so that requests go on meanwhile.
 
-use std::hash::{BuildHasher as _, RandomState};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::error::Error;
+use std::fmt;
+use std::path::PathBuf;
+use std::pin::Pin;
 use std::time::Duration;
 
 use earnest_gate::{Open, Status};
-use earnest_policy::Policy;
-use earnest_pool::{Pool, PoolStatus};
-use earnest_telemetry::{Counters, Telemetry};
-use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
+use earnest_policy::AppId;
+use earnest_pool::Pool;
+use earnest_telemetry::KeyKind;
+use zeroize::Zeroizing;
 
-use crate::limits::Limits;
-use crate::models::ServedModel;
+/// Something under way in the house.
+pub type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What lies behind an error of the house. It goes to the log, and never to a caller.
+pub type Cause = Box<dyn Error + Send + Sync>;
 
 /// Leave to use the model, and the workers of that leave.
 #[derive(Debug, Clone)]
@@ -41,165 +48,171 @@ pub trait House: Send + Sync + 'static {
     fn trouble(&self) -> Option<String> {
         None
     }
+
+    /// What the device has proved, for the status page. It does not wait.
+    fn proof(&self) -> Proof {
+        Proof::default()
+    }
+
+    /// Writes the policy's book as it stands now, encrypted, and returns once that is on the
+    /// disk. What an operator changed is acknowledged after it and not before, so saves that
+    /// come at once must each see the change of who asked: one may serve several.
+    ///
+    /// # Errors
+    ///
+    /// When the key is not there, or the disk takes nothing. The change is taken back then.
+    fn save_state(&self) -> Doing<'_, Result<(), SaveError>>;
+
+    /// Has the device's authority sign a certificate for `app`. `request` is what an operator
+    /// sent: a certificate signing request in PEM, bounded in length and not looked at yet.
+    ///
+    /// # Errors
+    ///
+    /// When it is no such request, or the authority's key is not to be had.
+    fn certify(&self, request: String, app: AppId) -> Doing<'_, Result<Certified, CertifyError>>;
+
+    /// What the audit log is read with. The keys are sealed in the TPM, so that reading needs
+    /// the device in an approved state.
+    ///
+    /// # Errors
+    ///
+    /// When the TPM does not release them.
+    fn audit_keys(&self) -> Doing<'_, Result<AuditKeys, AuditKeysError>>;
+
+    /// Rotates these keys, of each kind that is given, and says which were. `now` ends at once
+    /// what the earlier ones vouched for.
+    ///
+    /// # Errors
+    ///
+    /// When one is not to be had; those before it in the list were rotated.
+    fn rotate(
+        &self,
+        which: Vec<KeyKind>,
+        now: bool,
+    ) -> Doing<'_, Result<Vec<KeyKind>, RotateError>>;
+
+    /// The newest head of the audit log that the TPM holds the device to; nothing before the
+    /// first.
+    ///
+    /// # Errors
+    ///
+    /// When the TPM does not answer, or the measured log does not replay to it.
+    fn anchored(&self) -> Doing<'_, Result<Option<AnchoredHead>, AnchorError>>;
 }
 
-/// What an endpoint is built from.
-pub struct Parts {
-    /// Who may do what.
-    pub policy: Arc<Policy>,
-    /// Where everything is recorded, and whose clock counts.
-    pub telemetry: Telemetry,
-    /// The daemon around it.
-    pub house: Arc<dyn House>,
-    /// The model that is served.
-    pub model: ServedModel,
-    /// Bounds on requests.
-    pub limits: Limits,
-    /// Origins of pages that may call, as browsers write them: `https://notes.example`. Usually
-    /// none.
-    pub origins: Vec<String>,
-    /// The version of the daemon.
-    pub version: String,
+/// What the device has proved, and how, beside what the gate's status says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Proof {
+    /// The device's name; `this device` in exports where it has none.
+    pub device: Option<String>,
+    /// Whether the TPM is a software one, which proves nothing to others.
+    pub software_tpm: bool,
+    /// Time since the model was last asked its known clips.
+    pub self_test_ago: Option<Duration>,
+    /// Whether it knew them.
+    pub self_test_passed: Option<bool>,
 }
 
-/// How the daemon fares: the answer to `GET /v1/status`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StatusReport {
-    /// The version of the daemon.
-    pub version: String,
-    /// Whole seconds since the daemon listens.
-    pub uptime_seconds: u64,
-    /// Where the gate stands.
-    pub gate: Status,
-    /// What keeps the gate from opening.
-    pub trouble: Option<String>,
-    /// The model that is served.
-    pub model: String,
-    /// How far the workers are locked in.
-    pub sandbox: Option<String>,
-    /// The workers; none while the gate is closed.
-    pub workers: Option<WorkersReport>,
-    /// Where it listens.
-    pub listeners: Vec<String>,
-    /// Tokens that are live.
-    pub live_tokens: usize,
-    /// How often everything happened.
-    pub counters: Counters,
-    /// The last events, oldest first, each on one line.
-    pub events: Vec<String>,
+/// A client certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certified {
+    /// In PEM.
+    pub certificate: String,
+    /// The device's authority, in PEM.
+    pub authority: String,
+    /// The SHA-256 of the certificate's DER.
+    pub fingerprint: [u8; 32],
+    /// When it ends, in seconds since 1970.
+    pub not_after: u64,
 }
 
-/// The workers, as an operator sees them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct WorkersReport {
-    /// Processes, those that are starting included.
-    pub processes: usize,
-    /// Workers that wait for an application of their own.
-    pub warm: usize,
-    /// Workers that belong to an application and have nothing to do.
-    pub idle: usize,
-    /// Jobs at work.
-    pub working: usize,
-    /// Jobs that may be at work at most.
-    pub most: usize,
-    /// Workers in a row that did not start.
-    pub failures: u32,
+/// What the audit log is read with.
+#[derive(Clone)]
+pub struct AuditKeys {
+    /// The folder of the log.
+    pub folder: PathBuf,
+    /// The secret keys of all segments that are kept, in any order.
+    pub keys: Vec<Zeroizing<[u8; 32]>>,
+    /// What makes pseudonyms of applications in exports.
+    pub pseudonyms: Zeroizing<[u8; 32]>,
 }
 
-impl WorkersReport {
-    fn of(status: &PoolStatus) -> WorkersReport {
-        WorkersReport {
-            processes: status.processes,
-            warm: status.warm,
-            idle: status.idle,
-            working: status.working,
-            most: status.most,
-            failures: status.failures,
-        }
+/// Without the keys.
+impl fmt::Debug for AuditKeys {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("AuditKeys")
+            .field("folder", &self.folder)
+            .field("keys", &self.keys.len())
+            .finish_non_exhaustive()
     }
 }
 
-/// What all handlers share.
-pub(crate) struct Shared {
-    pub(crate) policy: Arc<Policy>,
-    pub(crate) telemetry: Telemetry,
-    pub(crate) house: Arc<dyn House>,
-    pub(crate) model: ServedModel,
-    pub(crate) limits: Limits,
-    pub(crate) origins: Vec<String>,
-    pub(crate) version: String,
-    pub(crate) listeners: Vec<String>,
-    pub(crate) started: Duration,
-    /// Room for files that are held, in KiB.
-    pub(crate) room: Arc<Semaphore>,
-    requests: AtomicU64,
-    scramble: RandomState,
+/// A head of the audit log, as it stands in the device's evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnchoredHead {
+    /// The number of the log's last entry.
+    pub sequence: u64,
+    /// The chain's digest there.
+    pub digest: [u8; 32],
 }
 
-/// The unit of [`Shared::room`], because a semaphore counts no further than 2^29 on machines
-/// with words of 32 bits.
-pub(crate) const ROOM_UNIT: u64 = 1 << 10;
+/// Why the state was not saved.
+#[derive(Debug, thiserror::Error)]
+pub enum SaveError {
+    /// The gate is closed, so that the state's key is not there.
+    #[error("the key of the state is not unsealed")]
+    Sealed,
+    /// The disk, or what lies before it.
+    #[error("the state cannot be written")]
+    Write(#[source] Cause),
+}
 
-impl Shared {
-    pub(crate) fn new(parts: Parts, listeners: Vec<String>) -> Shared {
-        let started = parts.telemetry.clock().now();
-        let room = usize::try_from(parts.limits.held_bytes / ROOM_UNIT)
-            .unwrap_or(usize::MAX)
-            .min(Semaphore::MAX_PERMITS);
-        Shared {
-            policy: parts.policy,
-            telemetry: parts.telemetry,
-            house: parts.house,
-            model: parts.model,
-            limits: parts.limits,
-            origins: parts.origins,
-            version: parts.version,
-            listeners,
-            started,
-            room: Arc::new(Semaphore::new(room)),
-            requests: AtomicU64::new(0),
-            scramble: RandomState::new(),
-        }
-    }
+/// Why no certificate was signed.
+#[derive(Debug, thiserror::Error)]
+pub enum CertifyError {
+    /// What was sent is no request that the authority signs.
+    #[error("the signing request is not taken")]
+    Request(#[source] Cause),
+    /// The authority's key is not to be had now.
+    #[error("the authority does not sign now")]
+    Unavailable(#[source] Cause),
+}
 
-    /// The time on CLOCK_BOOTTIME.
-    pub(crate) fn now(&self) -> Duration {
-        self.telemetry.clock().now()
-    }
+/// Why the audit log cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditKeysError {
+    /// The TPM does not release the keys, as in a state that is not approved.
+    #[error("the keys of the audit log are not to be had")]
+    Unavailable(#[source] Cause),
+}
 
-    /// A number for the next request: the same in its answer and in what is recorded of it.
-    /// A plain count would tell every caller how much the others ask. It has 52 bits, which
-    /// readers of JSON that know no integers keep.
-    pub(crate) fn next_request(&self) -> u64 {
-        let count = self.requests.fetch_add(1, Ordering::Relaxed);
-        self.scramble.hash_one(count) >> 12
-    }
+/// Why a key was not rotated.
+#[derive(Debug, thiserror::Error)]
+pub enum RotateError {
+    /// The gate is closed, so that what the key protects cannot be read.
+    #[error("the {which} key cannot be rotated while the gate is closed")]
+    Closed {
+        /// Which.
+        which: KeyKind,
+    },
+    /// The TPM, the disk, or what lies before them.
+    #[error("the {which} key cannot be rotated")]
+    Unavailable {
+        /// Which.
+        which: KeyKind,
+        /// Why.
+        source: Cause,
+    },
+}
 
-    /// What can be served with, if its proof holds still.
-    pub(crate) fn serving(&self) -> Option<Serving> {
-        let serving = self.house.serving()?;
-        serving.open.is_live_at(self.now()).then_some(serving)
-    }
-
-    /// How the daemon fares.
-    pub(crate) fn status(&self) -> StatusReport {
-        let now = self.now();
-        let recent = self.telemetry.recent();
-        StatusReport {
-            version: self.version.clone(),
-            uptime_seconds: now.saturating_sub(self.started).as_secs(),
-            gate: self.house.gate(),
-            trouble: self.house.trouble(),
-            model: self.model.id.clone(),
-            sandbox: self.house.sandbox(),
-            workers: self
-                .house
-                .serving()
-                .map(|serving| WorkersReport::of(&serving.pool.status())),
-            listeners: self.listeners.clone(),
-            live_tokens: self.policy.live_tokens(now),
-            counters: self.telemetry.counters(),
-            events: recent.iter().map(|one| one.event.to_string()).collect(),
-        }
-    }
+/// Why the anchored head is not known.
+#[derive(Debug, thiserror::Error)]
+pub enum AnchorError {
+    /// The TPM does not answer.
+    #[error("the TPM does not tell the anchored head")]
+    Unavailable(#[source] Cause),
+    /// The measured log is not the one that the TPM was extended with.
+    #[error("the measured log does not replay to the TPM")]
+    Damaged(#[source] Cause),
 }

@@ -41,15 +41,22 @@ mod refusal;
 mod router;
 mod serve;
 pub mod shapes;
+mod shared;
+mod status;
 mod stream;
 mod tokens;
 mod transcribe;
 mod work;
 
 pub use events::{FlawName, SegmentLine, StreamLine, WordLine};
-pub use house::{House, Parts, Serving, StatusReport, WorkersReport};
+pub use house::{
+    AnchorError, AnchoredHead, AuditKeys, AuditKeysError, Cause, Certified, CertifyError, Doing,
+    House, Proof, RotateError, SaveError, Serving,
+};
 pub use limits::Limits;
 pub use models::ServedModel;
 pub use refusal::{ErrorDetail, ErrorObject};
 pub use serve::{Drained, ServeError, serve};
 pub use shapes::TokenAnswer;
+pub use shared::Parts;
+pub use status::{StatusReport, WorkersReport};

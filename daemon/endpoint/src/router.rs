@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::caller::Permitted;
 use crate::front;
-use crate::house::Shared;
 use crate::refusal::Refusal;
+use crate::shared::Shared;
 use crate::tokens::{self, json};
 use crate::{stream, transcribe};
 

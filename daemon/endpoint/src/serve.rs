@@ -17,10 +17,10 @@ use tokio::time::timeout;
 use tower::ServiceExt as _;
 
 use crate::caller::Caller;
-use crate::house::{Parts, Shared};
 use crate::limits::{HEAD_BYTES, HEADERS};
 use crate::paced::Paced;
 use crate::router::router;
+use crate::shared::{Parts, Shared};
 
 /// How serving ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
-use earnest_channel::{Encoding, Job, SoundKind};
+use earnest_channel::{Encoding, Job, SoundKind, Task};
 use earnest_policy::Transcribe;
 use earnest_pool::SoundSender;
 use earnest_transcript::Milliseconds;
@@ -24,9 +24,9 @@ use crate::ask::boolean;
 use crate::body::{BodyFault, Pieces, drive};
 use crate::caller::{Opened, Permitted};
 use crate::events::{SegmentLine, StreamLine};
-use crate::house::Shared;
 use crate::record::Bill;
 use crate::refusal::Refusal;
+use crate::shared::Shared;
 use crate::work::{self, Heard, News};
 
 /// The content type of the answer.
@@ -252,7 +252,7 @@ impl Sound {
     fn job(&self) -> Job {
         Job {
             kind: self.kind,
-            words: self.words,
+            task: Task::Transcribe { words: self.words },
         }
     }
 }

@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::answer::encode;
 use crate::caller::{OverUnix, Permitted, bearer};
-use crate::house::Shared;
 use crate::limits::JSON_BYTES;
 use crate::refusal::Refusal;
 use crate::shapes::{RenewAnswer, TokenAnswer, TokenRequest};
+use crate::shared::Shared;
 use crate::stream::fault;
 
 /// Seconds after which to ask again when there are too many tokens: they last for minutes.

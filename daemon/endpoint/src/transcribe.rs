@@ -18,9 +18,10 @@ use crate::ask::{Ask, Wish};
 use crate::body::{Pieces, drive};
 use crate::caller::{Opened, Permitted};
 use crate::form::{Form, Part};
-use crate::house::{ROOM_UNIT, Serving, Shared};
+use crate::house::Serving;
 use crate::record::Bill;
 use crate::refusal::Refusal;
+use crate::shared::{ROOM_UNIT, Shared};
 use crate::work::{self, Heard, News, Work};
 
 /// Seconds after which to come again when there is no room to hold a file: by then some other

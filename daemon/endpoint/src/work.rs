@@ -164,6 +164,8 @@ async fn next(events: &mut Events) -> Result<News, Refusal> {
         Some(Ok(Event::SpeechStarted { at })) => Ok(News::Speech(at)),
         Some(Ok(Event::Segment(segment))) => Ok(News::Segment(outward(segment))),
         Some(Ok(Event::Finished(report))) => Ok(News::End(report)),
+        // The pool lets no stretch through where words were asked for.
+        Some(Ok(Event::Activity { .. })) => Err(Refusal::WorkerFailed),
         Some(Err(error)) => Err(failed(error)),
         // The last event was taken before, and nobody asks after it.
         None => Err(Refusal::WorkerFailed),

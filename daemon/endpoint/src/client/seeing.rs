@@ -1,8 +1,8 @@
 //! What operators and auditors may see.
 
 use super::{Client, ClientError};
-use crate::house::StatusReport;
 use crate::shapes::{AlertEntry, AlertsAnswer, ReviewAnswer};
+use crate::status::StatusReport;
 
 impl Client {
     /// How the daemon fares.

@@ -11,15 +11,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use earnest_endpoint::client::Client;
-use earnest_endpoint::{Drained, House, Limits, Parts, ServeError, ServedModel, Serving, serve};
+use earnest_endpoint::{
+    AnchorError, AnchoredHead, AuditKeys, AuditKeysError, Certified, CertifyError, Doing, Drained,
+    House, Limits, Parts, RotateError, SaveError, ServeError, ServedModel, Serving, serve,
+};
 use earnest_evidence::measured::SandboxLevel;
 use earnest_gate::{
     Answer, Gate, KnownAnswers, Measurement, Mode, Schedule, Status, UnsealedModel,
 };
 use earnest_listen::{Listeners, LoopbackAddress, Plan, TlsIdentity, UnixPath, UnixPlan};
-use earnest_policy::{AllowList, Policy};
+use earnest_policy::{AllowList, AppId, Policy};
 use earnest_pool::{Pool, PoolOptions};
-use earnest_telemetry::{Clock, Telemetry};
+use earnest_telemetry::{Clock, KeyKind, Telemetry};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -138,6 +141,28 @@ impl House for TestHouse {
     fn sandbox(&self) -> Option<String> {
         let reached = self.pool()?.sandbox()?;
         Some(reached.level.to_string())
+    }
+
+    fn save_state(&self) -> Doing<'_, Result<(), SaveError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn certify(&self, _: String, _: AppId) -> Doing<'_, Result<Certified, CertifyError>> {
+        let error = CertifyError::Unavailable("no authority here".into());
+        Box::pin(std::future::ready(Err(error)))
+    }
+
+    fn audit_keys(&self) -> Doing<'_, Result<AuditKeys, AuditKeysError>> {
+        let error = AuditKeysError::Unavailable("no log here".into());
+        Box::pin(std::future::ready(Err(error)))
+    }
+
+    fn rotate(&self, which: Vec<KeyKind>, _: bool) -> Doing<'_, Result<Vec<KeyKind>, RotateError>> {
+        Box::pin(std::future::ready(Ok(which)))
+    }
+
+    fn anchored(&self) -> Doing<'_, Result<Option<AnchoredHead>, AnchorError>> {
+        Box::pin(std::future::ready(Ok(None)))
     }
 }
 

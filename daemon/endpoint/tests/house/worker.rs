@@ -14,8 +14,8 @@
 use std::io::{Read, Write};
 
 use earnest_channel::{
-    Confinement, Failure, FromWorker, Hello, Job, Report, SoundFault, SoundKind, ToWorker, VERSION,
-    read, write,
+    Confinement, Failure, FromWorker, Hello, Job, Report, SoundFault, SoundKind, Task, ToWorker,
+    VERSION, read, write,
 };
 use earnest_evidence::measured::SandboxLevel;
 use earnest_transcript::{Milliseconds, Segment, Word};
@@ -116,8 +116,10 @@ impl Course {
         };
         vec![FromWorker::Finished(Report {
             samples,
+            speech: 0,
             skipped: 0,
             flaw: None,
+            shape: None,
         })]
     }
 
@@ -162,7 +164,7 @@ impl Course {
             avg_logprob: -0.423_456,
             compression_ratio: 0.71,
             no_speech_prob: 0.031_25,
-            words: match self.job.words {
+            words: match self.job.task.wants_words() {
                 true => spoken.collect(),
                 false => Vec::new(),
             },
