@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Most bytes of an application's name.
 pub const MAX_APP_BYTES: usize = 64;
@@ -30,6 +31,18 @@ impl App {
     }
 }
 
+/// Read back strictly: what is no name was never written.
+impl<'de> Deserialize<'de> for App {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<App, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let app = App::new(&name);
+        match app.0 == name {
+            true => Ok(app),
+            false => Err(D::Error::custom("this is no name of an application")),
+        }
+    }
+}
+
 impl fmt::Display for App {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(&self.0)
@@ -45,10 +58,14 @@ mod tests {
         let longest = "a".repeat(MAX_APP_BYTES);
         for name in ["notes", "uid-1000", "org.example_app-2", &longest] {
             assert_eq!(App::new(name).as_str(), name);
+            let json = serde_json::to_string(&App::new(name)).unwrap();
+            assert_eq!(serde_json::from_str::<App>(&json).unwrap().as_str(), name);
         }
         let too_long = "a".repeat(MAX_APP_BYTES + 1);
         for text in ["", "Notes", "two words", "a\n", "é", &too_long] {
             assert_eq!(App::new(text).as_str(), UNNAMED, "{text:?}");
+            let json = serde_json::to_string(text).unwrap();
+            assert!(serde_json::from_str::<App>(&json).is_err(), "{text:?}");
         }
     }
 }

@@ -1,16 +1,18 @@
 //! All that can be said.
 
-use std::fmt;
-
 use earnest_evidence::measured::SandboxLevel;
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::words::words;
-use crate::{App, GateReason, GateState};
+use crate::{
+    Action, AlertKind, AlertLevel, App, ChainDigest, Door, FactorOutcome, GateReason, GateState,
+    KeyKind, Refusal, Scope, SessionPart, TraceId,
+};
 
 /// Something that happened. The schema is closed on purpose: there is no field for text, so no
-/// text can leak through it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// text can leak through it. What is read back must be in it, too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// The daemon serves from now on.
@@ -31,7 +33,7 @@ pub enum Event {
     /// The daemon or its workers locked themselves in, as far as this kernel can.
     Sandbox {
         /// How far.
-        #[serde(serialize_with = "level_name")]
+        #[serde(with = "level")]
         level: SandboxLevel,
     },
     /// A worker runs.
@@ -39,7 +41,7 @@ pub enum Event {
         /// Its number, counted from the daemon's start.
         worker: u64,
         /// How far it locked itself in.
-        #[serde(serialize_with = "level_name")]
+        #[serde(with = "level")]
         sandbox: SandboxLevel,
     },
     /// A worker is gone.
@@ -55,6 +57,14 @@ pub enum Event {
         request: u64,
         /// Whose it is.
         app: App,
+        /// The user that it came from.
+        uid: u32,
+        /// What it was let in for.
+        scope: Scope,
+        /// The way that it came in.
+        door: Door,
+        /// The trace that the caller says it belongs to.
+        trace: Option<TraceId>,
     },
     /// A request was answered, to its end or not.
     RequestEnded {
@@ -62,6 +72,14 @@ pub enum Event {
         request: u64,
         /// Whose it was.
         app: App,
+        /// The user that it came from.
+        uid: u32,
+        /// What it was let in for.
+        scope: Scope,
+        /// The way that it came in.
+        door: Door,
+        /// The trace that the caller says it belongs to.
+        trace: Option<TraceId>,
         /// The HTTP status (RFC 9110, section 15) that it was answered with.
         status: u16,
         /// Milliseconds from first byte to last.
@@ -71,8 +89,14 @@ pub enum Event {
     },
     /// Somebody was turned away.
     Refused {
-        /// Who, where that is known.
+        /// Whose application, where that is known.
         app: Option<App>,
+        /// Which user, where that is known.
+        uid: Option<u32>,
+        /// What was asked for, where that is known.
+        scope: Option<Scope>,
+        /// The way that the caller came in.
+        door: Door,
         /// Why. The caller is not told.
         reason: Refusal,
     },
@@ -88,10 +112,118 @@ pub enum Event {
     },
     /// The listeners show a new certificate.
     CertificateRenewed,
+    /// An application was registered.
+    AppAdded {
+        /// Its name.
+        app: App,
+    },
+    /// An application's entry was changed.
+    AppChanged {
+        /// Its name.
+        app: App,
+    },
+    /// An application was taken off.
+    AppRevoked {
+        /// Its name.
+        app: App,
+    },
+    /// An application got a client certificate.
+    CertificateIssued {
+        /// Its name.
+        app: App,
+    },
+    /// A person's second factor was made or looked at.
+    SecondFactor {
+        /// Whose.
+        uid: u32,
+        /// What became of it.
+        outcome: FactorOutcome,
+    },
+    /// An operator or an auditor did something, with a second factor where one is due.
+    OperatorAction {
+        /// Who.
+        uid: u32,
+        /// What.
+        action: Action,
+    },
+    /// A browser's session began or ended.
+    BrowserSession {
+        /// Whose.
+        uid: u32,
+        /// Which of the two.
+        part: SessionPart,
+    },
+    /// Keys were replaced.
+    KeysRotated {
+        /// Which.
+        which: KeyKind,
+        /// Whether what hung on the earlier ones ended at once.
+        now: bool,
+    },
+    /// Somebody's requests are unusual.
+    Alert(Alert),
+    /// An operator let go of somebody who was throttled or shut out.
+    Released {
+        /// The alert's number.
+        alert: u64,
+        /// The application that it was about.
+        app: Option<App>,
+        /// The user that it was about.
+        uid: Option<u32>,
+    },
+    /// The oldest part of the audit log is gone, as it has to be.
+    AuditPurged {
+        /// Segments that were removed.
+        segments: u32,
+        /// The last entry in them.
+        through: u64,
+        /// The chain's digest after it.
+        digest: ChainDigest,
+    },
+    /// Events came faster than the audit log takes them.
+    AuditLost {
+        /// How many are missing.
+        events: u64,
+    },
+    /// A write to the audit log was cut short, and what nobody had been promised was removed.
+    AuditCut {
+        /// Bytes that were removed.
+        bytes: u64,
+    },
+    /// A segment of the audit log is not as it was written. It is kept aside.
+    AuditDamaged {
+        /// Its number.
+        segment: u32,
+    },
+    /// The audit log cannot be written.
+    AuditUnavailable,
+    /// The audit log can be written again.
+    AuditRestored,
+    /// The daemon's own state was written.
+    StateSaved,
+    /// The configuration is one that the daemon does not work with.
+    ConfigurationRefused,
+}
+
+/// Somebody's requests are unusual.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alert {
+    /// Its number, counted from the daemon's start.
+    pub alert: u64,
+    /// The application that it is about, if it is about one.
+    pub app: Option<App>,
+    /// The user that it is about, if it is about one.
+    pub uid: Option<u32>,
+    /// What is unusual.
+    pub kind: AlertKind,
+    /// What is done about it.
+    pub level: AlertLevel,
+    /// Requests and refusals that it took to be noticed.
+    pub requests: u64,
 }
 
 /// How a self-test went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SelfTest {
     /// Clips that were asked.
     pub clips: u32,
@@ -141,83 +273,23 @@ impl WorkerEnd {
     }
 }
 
-words! {
-    /// Why somebody was turned away.
-    pub enum Refusal {
-        /// The gate is closed.
-        GateClosed = "gate_closed",
-        /// Who is calling cannot be told.
-        UnknownPeer = "unknown_peer",
-        /// The caller is on no list.
-        NotListed = "not_listed",
-        /// No token was shown where one is needed.
-        NoToken = "no_token",
-        /// The token is none of ours, or none any more.
-        BadToken = "bad_token",
-        /// The token belongs to somebody else.
-        OtherOwner = "other_owner",
-        /// The way of calling does not reach this far.
-        WrongDoor = "wrong_door",
-        /// `Host` names another machine.
-        ForeignHost = "foreign_host",
-        /// `Origin` names a page from elsewhere.
-        ForeignOrigin = "foreign_origin",
-        /// The request is no valid one.
-        Malformed = "malformed",
-        /// It asks for what there is not.
-        Unsupported = "unsupported",
-        /// It brings more than is taken.
-        TooLarge = "too_large",
-        /// It took too long.
-        TimedOut = "timed_out",
-        /// All places are taken.
-        Busy = "busy",
-        /// The daemon ends.
-        Stopping = "stopping",
-    }
-}
-
-/// One line, for a log.
-impl fmt::Display for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Event::Started => write!(f, "started"),
-            Event::Stopping => write!(f, "stopping"),
-            Event::Gate { from, to, reason } => write!(f, "gate: {from} -> {to}, {reason}"),
-            Event::SelfTest(SelfTest { clips, passed }) => {
-                let verdict = if *passed { "passed" } else { "failed" };
-                write!(f, "self-test {verdict}: {clips} clips")
-            }
-            Event::Sandbox { level } => write!(f, "sandbox: {level}"),
-            Event::WorkerStarted { worker, sandbox } => {
-                write!(f, "worker {worker} started, sandbox {sandbox}")
-            }
-            Event::WorkerEnded { worker, why } => write!(f, "worker {worker} ended: {why}"),
-            Event::RequestBegun { request, app } => write!(f, "request {request} begun ({app})"),
-            Event::RequestEnded {
-                request,
-                app,
-                status,
-                milliseconds,
-                sound_milliseconds,
-            } => write!(
-                f,
-                "request {request} ended ({app}): {status} after {milliseconds} ms, \
-                 {sound_milliseconds} ms of sound"
-            ),
-            Event::Refused { app: None, reason } => write!(f, "refused: {reason}"),
-            Event::Refused {
-                app: Some(app),
-                reason,
-            } => write!(f, "refused: {reason} ({app})"),
-            Event::TokenIssued { app } => write!(f, "token issued ({app})"),
-            Event::TokensRevoked { count } => write!(f, "tokens revoked: {count}"),
-            Event::CertificateRenewed => write!(f, "certificate renewed"),
-        }
-    }
-}
-
 /// A level by its name.
-fn level_name<S: Serializer>(level: &SandboxLevel, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(level.name())
+mod level {
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(
+        level: &SandboxLevel,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(level.name())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<SandboxLevel, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let mut levels = SandboxLevel::ALL.into_iter();
+        let level = levels.find(|level| level.name() == name);
+        level.ok_or_else(|| D::Error::custom("this is no level of a sandbox"))
+    }
 }

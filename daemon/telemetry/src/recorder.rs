@@ -1,21 +1,32 @@
 //! The handle that everything is recorded with.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Clock, Event, GateState, sink};
+use crate::{Clock, Counters, Event, sink};
 
 /// Events kept for the status page: some minutes of a busy device, in less than 100 KiB. The
 /// oldest goes when a new one comes.
 pub const RECENT_EVENTS: usize = 256;
 
-/// Records what happens. Clones share one memory.
+/// Records what happens. Clones share one memory and one sink.
 #[derive(Debug, Clone)]
 pub struct Telemetry {
     clock: Clock,
     memory: Arc<Mutex<Memory>>,
+    sink: Arc<OnceLock<Sink>>,
+}
+
+/// Somebody who is shown every event.
+struct Sink(Box<dyn Fn(&Recorded) + Send + Sync>);
+
+impl fmt::Debug for Sink {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Sink")
+    }
 }
 
 #[derive(Debug, Default)]
@@ -30,10 +41,29 @@ impl Telemetry {
         Telemetry {
             clock,
             memory: Arc::default(),
+            sink: Arc::default(),
         }
     }
 
-    /// Records an event: counts it, keeps it for a while, and passes it on to `tracing`.
+    /// An empty record on this clock, which shows every event to a sink, as
+    /// [`attach`](Telemetry::attach) says.
+    pub fn with_sink(clock: Clock, sink: impl Fn(&Recorded) + Send + Sync + 'static) -> Telemetry {
+        let telemetry = Telemetry::new(clock);
+        // It is the first.
+        telemetry.attach(sink);
+        telemetry
+    }
+
+    /// Shows every event from now on to a sink, where there is none yet; tells whether it does.
+    /// The sink is called by whoever records, so it must return at once: it counts, or puts the
+    /// event into a bounded queue and drops it when that is full. Should it record something
+    /// itself, it is shown that too.
+    pub fn attach(&self, sink: impl Fn(&Recorded) + Send + Sync + 'static) -> bool {
+        self.sink.set(Sink(Box::new(sink))).is_ok()
+    }
+
+    /// Records an event: counts it, keeps it for a while, and passes it on to `tracing` and to the
+    /// sink.
     pub fn record(&self, event: Event) {
         let at = self.clock.now();
         let recorded = {
@@ -52,6 +82,9 @@ impl Telemetry {
         };
         // Not under the lock: a log may be slow.
         sink::log(&recorded);
+        if let Some(Sink(sink)) = self.sink.get() {
+            sink(&recorded);
+        }
     }
 
     /// The last events, oldest first.
@@ -77,7 +110,7 @@ impl Telemetry {
 }
 
 /// An event with its time and place in the order of things.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recorded {
     /// Its number, from one; what is missing before the oldest has been dropped.
     pub sequence: u64,
@@ -86,85 +119,4 @@ pub struct Recorded {
     /// What.
     #[serde(flatten)]
     pub event: Event,
-}
-
-/// How often everything happened since the daemon started. Counters stop at the end of their
-/// range rather than starting anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Counters {
-    /// Events of any kind.
-    pub events: u64,
-    /// Requests that were let in.
-    pub requests_begun: u64,
-    /// Requests that were answered.
-    pub requests_ended: u64,
-    /// Requests that were answered with a status from 500.
-    pub requests_failed: u64,
-    /// Callers that were turned away.
-    pub refused: u64,
-    /// Milliseconds of sound that were brought.
-    pub sound_milliseconds: u64,
-    /// Workers that were started.
-    pub workers_started: u64,
-    /// Workers that are gone.
-    pub workers_ended: u64,
-    /// Workers that are gone and should not be.
-    pub workers_failed: u64,
-    /// Times that the gate opened.
-    pub gate_opened: u64,
-    /// Times that the gate closed.
-    pub gate_closed: u64,
-    /// Self-tests that were passed.
-    pub self_tests_passed: u64,
-    /// Self-tests that were not.
-    pub self_tests_failed: u64,
-    /// Tokens that were given out.
-    pub tokens_issued: u64,
-}
-
-impl Counters {
-    fn count(&mut self, event: &Event) {
-        add(&mut self.events, 1);
-        match event {
-            Event::RequestBegun { .. } => add(&mut self.requests_begun, 1),
-            Event::RequestEnded {
-                status,
-                sound_milliseconds,
-                ..
-            } => {
-                add(&mut self.requests_ended, 1);
-                add(&mut self.requests_failed, u64::from(*status >= 500));
-                add(&mut self.sound_milliseconds, *sound_milliseconds);
-            }
-            Event::Refused { .. } => add(&mut self.refused, 1),
-            Event::WorkerStarted { .. } => add(&mut self.workers_started, 1),
-            Event::WorkerEnded { why, .. } => {
-                add(&mut self.workers_ended, 1);
-                add(&mut self.workers_failed, u64::from(!why.is_orderly()));
-            }
-            Event::Gate { from, to, .. } => {
-                add(
-                    &mut self.gate_opened,
-                    u64::from(!from.is_open() && to.is_open()),
-                );
-                add(
-                    &mut self.gate_closed,
-                    u64::from(from != to && *to == GateState::Closed),
-                );
-            }
-            Event::SelfTest(test) if test.passed => add(&mut self.self_tests_passed, 1),
-            Event::SelfTest(_) => add(&mut self.self_tests_failed, 1),
-            Event::TokenIssued { .. } => add(&mut self.tokens_issued, 1),
-            Event::Started
-            | Event::Stopping
-            | Event::Sandbox { .. }
-            | Event::TokensRevoked { .. }
-            | Event::CertificateRenewed => {}
-        }
-    }
-}
-
-fn add(counter: &mut u64, amount: u64) {
-    *counter = counter.saturating_add(amount);
 }

@@ -28,6 +28,11 @@ fn wants_attention(event: &Event) -> bool {
         Event::SelfTest(test) => !test.passed,
         Event::WorkerEnded { why, .. } => !why.is_orderly(),
         Event::RequestEnded { status, .. } => *status >= 500,
+        Event::Alert(_)
+        | Event::AuditLost { .. }
+        | Event::AuditDamaged { .. }
+        | Event::AuditUnavailable
+        | Event::ConfigurationRefused => true,
         _ => false,
     }
 }

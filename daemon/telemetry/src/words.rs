@@ -29,6 +29,11 @@ macro_rules! words {
                     $($words::$word => $name,)+
                 }
             }
+
+            /// The one of this name, if there is one.
+            pub fn named(name: &str) -> Option<$words> {
+                $words::ALL.iter().copied().find(|one| one.name() == name)
+            }
         }
 
         impl std::fmt::Display for $words {
