@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use earnest_channel::{
-    Encoding, Failure, FromWorker, Job, SoundFault, SoundKind, ToWorker, read, write,
+    Encoding, Failure, FromWorker, Job, SoundFault, SoundKind, Task, ToWorker, read, write,
 };
 use earnest_evidence::measured::SandboxLevel;
 
@@ -74,7 +74,8 @@ impl Worker {
 
     /// Does a whole job, and gives the text and the last word.
     fn job(&mut self, kind: SoundKind, sound: &[u8]) -> (String, FromWorker) {
-        self.say(&ToWorker::Begin(Job { kind, words: true }));
+        let task = Task::Transcribe { words: true };
+        self.say(&ToWorker::Begin(Job { kind, task }));
         for piece in sound.chunks(earnest_channel::MAX_SOUND_BYTES) {
             self.say(&ToWorker::Sound(piece.to_vec()));
         }
@@ -137,7 +138,7 @@ fn an_abandoned_job_ends_and_the_next_one_is_heard() {
     let mut worker = Worker::ready();
     worker.say(&ToWorker::Begin(Job {
         kind: SoundKind::Container,
-        words: false,
+        task: Task::Transcribe { words: false },
     }));
     worker.say(&ToWorker::Sound(wave()[..20_000].to_vec()));
     worker.say(&ToWorker::Abandon);

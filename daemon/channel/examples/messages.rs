@@ -7,7 +7,7 @@ use std::path::Path;
 
 use earnest_channel::{
     Confinement, Encoding, Failure, Flaw, FromWorker, HEARD_SAMPLES, Hello, Job, Report,
-    SoundFault, SoundKind, ToWorker, VERSION, encode,
+    SoundFault, SoundKind, Task, ToWorker, VERSION, encode,
 };
 use earnest_evidence::measured::SandboxLevel;
 use earnest_transcript::{Milliseconds, Segment, Word};
@@ -58,7 +58,14 @@ fn orders() -> Vec<ToWorker> {
         encoding: Encoding::S16Le,
     };
     vec![
-        ToWorker::Begin(Job { kind, words: true }),
+        ToWorker::Begin(Job {
+            kind,
+            task: Task::Transcribe { words: true },
+        }),
+        ToWorker::Begin(Job {
+            kind,
+            task: Task::Activity,
+        }),
         ToWorker::Sound(vec![1, 2, 3, 4]),
         ToWorker::EndOfSound,
         ToWorker::Abandon,
@@ -102,8 +109,10 @@ fn answers() -> Vec<FromWorker> {
         },
         FromWorker::Finished(Report {
             samples: 16_000,
+            speech: 12_800,
             skipped: 2,
             flaw: Some(Flaw::HeaderLength),
+            shape: Some(0x0123_4567_89AB_CDEF),
         }),
         FromWorker::Failed(Failure::Sound(SoundFault::Channels { found: 99 })),
         FromWorker::Failed(Failure::Abandoned),

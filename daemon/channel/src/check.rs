@@ -3,7 +3,7 @@
 use earnest_transcript::{Milliseconds, Segment};
 
 use crate::{FromWorker, MAX_MILLISECONDS, MAX_SOUND_BYTES, MAX_TEXT_BYTES, MAX_TOKENS};
-use crate::{Job, SoundKind, ToWorker};
+use crate::{Job, Report, SoundKind, ToWorker};
 
 /// A message with something in it that no honest side says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -77,8 +77,9 @@ pub(crate) fn from_worker(message: &FromWorker) -> Result<(), OutOfBounds> {
         FromWorker::Hello(_) | FromWorker::Ready | FromWorker::Failed(_) => Ok(()),
         FromWorker::SpeechStarted { at } => time("speech", *at, 0, MAX_MILLISECONDS),
         FromWorker::Segment(heard) => segment(heard),
+        FromWorker::Activity { start, end } => activity(*start, *end),
         FromWorker::Heard { samples: found } => samples(*found),
-        FromWorker::Finished(report) => samples(report.samples),
+        FromWorker::Finished(found) => report(found),
     }
 }
 
@@ -119,6 +120,22 @@ fn segment(segment: &Segment) -> Result<(), OutOfBounds> {
         earliest = word.start.0;
     }
     Ok(())
+}
+
+/// A stretch of no length would be one in which nobody spoke.
+fn activity(start: Milliseconds, end: Milliseconds) -> Result<(), OutOfBounds> {
+    time("a stretch's start", start, 0, MAX_MILLISECONDS - 1)?;
+    time("a stretch's end", end, start.0 + 1, MAX_MILLISECONDS)
+}
+
+fn report(report: &Report) -> Result<(), OutOfBounds> {
+    samples(report.samples)?;
+    match report.speech <= report.samples {
+        true => Ok(()),
+        false => Err(OutOfBounds::Range {
+            what: "the samples within speech",
+        }),
+    }
 }
 
 fn samples(found: u64) -> Result<(), OutOfBounds> {

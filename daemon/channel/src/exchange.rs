@@ -7,7 +7,7 @@
 
 use earnest_transcript::Segment;
 
-use crate::{Encoding, Failure, FromWorker, HEARD_SAMPLES, Job, SoundKind};
+use crate::{Encoding, Failure, FromWorker, HEARD_SAMPLES, Job, SoundKind, Task};
 
 /// Bytes of coded sound in a second, at the least that anybody could understand: 4 kbit/s.
 /// Formats spend less on silence alone, which gives no answers.
@@ -30,11 +30,11 @@ const SLACK_MILLISECONDS: u64 = 1_000;
 /// One job, from the daemon's side.
 ///
 /// ```
-/// use earnest_channel::{Encoding, Exchange, FromWorker, Job, Misbehaviour, Report, SoundKind};
+/// use earnest_channel::{Encoding, Exchange, FromWorker, Job, Misbehaviour, Report, SoundKind, Task};
 ///
 /// let kind = SoundKind::Raw { rate: 16_000, channels: 1, encoding: Encoding::S16Le };
-/// let mut exchange = Exchange::new(Job { kind, words: false });
-/// let report = Report { samples: 0, skipped: 0, flaw: None };
+/// let mut exchange = Exchange::new(Job { kind, task: Task::Activity });
+/// let report = Report { samples: 0, speech: 0, skipped: 0, flaw: None, shape: None };
 /// let early = exchange.answer(&FromWorker::Finished(report), 4);
 /// assert_eq!(early, Err(Misbehaviour::Early));
 /// exchange.end();
@@ -49,9 +49,10 @@ pub struct Exchange {
     abandoned: bool,
     over: bool,
     answer_bytes: u64,
+    /// Segments or stretches.
     segments: u64,
     beginnings: u64,
-    /// The last segment's end: the next begins there or later.
+    /// The end of the last of them: the next begins there or later.
     earliest: u64,
     heard: u64,
 }
@@ -94,8 +95,9 @@ pub enum Misbehaviour {
         /// How much came.
         found: u64,
     },
-    /// Words that nobody asked for.
-    #[error("it gave words that nobody asked for")]
+    /// Words where stretches were asked for, the times of words where only words were, or
+    /// stretches where words were.
+    #[error("it gave what nobody asked for")]
     Unasked,
     /// Signs of life at no distance.
     #[error("it repeats itself without having heard more")]
@@ -163,6 +165,10 @@ impl Exchange {
             FromWorker::Hello(_) | FromWorker::Ready => Err(Misbehaviour::Introduction),
             FromWorker::SpeechStarted { at } => self.beginning(at.0),
             FromWorker::Segment(segment) => self.segment(segment),
+            FromWorker::Activity { start, end } => match self.job.task {
+                Task::Activity => self.stretch(start.0, end.0),
+                Task::Transcribe { .. } => Err(Misbehaviour::Unasked),
+            },
             FromWorker::Heard { samples } => self.hearing(*samples),
             FromWorker::Finished(report) => {
                 // A file may end before its bytes do: something may stand behind its sound.
@@ -184,6 +190,9 @@ impl Exchange {
     }
 
     fn beginning(&mut self, at: u64) -> Result<(), Misbehaviour> {
+        if self.job.task == Task::Activity {
+            return Err(Misbehaviour::Unasked);
+        }
         self.beginnings += 1;
         within("beginnings", self.beginnings, self.most_segments())?;
         self.in_order(at)?;
@@ -191,14 +200,20 @@ impl Exchange {
     }
 
     fn segment(&mut self, segment: &Segment) -> Result<(), Misbehaviour> {
+        match self.job.task {
+            Task::Transcribe { words } if words || segment.words.is_empty() => {
+                self.stretch(segment.start.0, segment.end.0)
+            }
+            _ => Err(Misbehaviour::Unasked),
+        }
+    }
+
+    fn stretch(&mut self, start: u64, end: u64) -> Result<(), Misbehaviour> {
         self.segments += 1;
         within("segments", self.segments, self.most_segments())?;
-        self.in_order(segment.start.0)?;
-        self.within_sound(segment.end.0)?;
-        if !self.job.words && !segment.words.is_empty() {
-            return Err(Misbehaviour::Unasked);
-        }
-        self.earliest = segment.end.0;
+        self.in_order(start)?;
+        self.within_sound(end)?;
+        self.earliest = end;
         Ok(())
     }
 

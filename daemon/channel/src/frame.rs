@@ -12,8 +12,8 @@ use crate::{FromWorker, MAX_ANSWER_BYTES, MAX_SOUND_BYTES, ToWorker};
 /// Bytes of a frame's length.
 const LENGTH_BYTES: usize = 4;
 
-/// Most bytes of a message that is a few numbers: a kind, three numbers of ten bytes at most,
-/// a short name.
+/// Most bytes of a message that is a few numbers: a kind, four numbers of ten bytes at most, and
+/// a flaw or a short name.
 const SMALL: usize = 96;
 
 /// What sound has around it: its kind and its length.
@@ -54,7 +54,7 @@ impl sealed::Message for ToWorker {
 impl sealed::Message for FromWorker {
     fn most_bytes(kind: u8) -> Option<usize> {
         match kind {
-            0..=2 | 4..=6 => Some(SMALL),
+            0..=2 | 4..=7 => Some(SMALL),
             3 => Some(MAX_ANSWER_BYTES),
             _ => None,
         }

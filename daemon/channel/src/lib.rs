@@ -14,7 +14,7 @@
 //!   Hello, Ready            ->
 //!                           <-    Begin, Sound…, EndOfSound | Abandon
 //!   SpeechStarted, Segment,
-//!   Heard…                  ->
+//!   Activity, Heard…        ->      as the job's task says
 //!   Finished | Failed       ->      one of them for each Begin, and nothing after it
 //!                           <-    Begin…
 //! ```
@@ -28,10 +28,11 @@
 //! a [`Decoder`].
 //!
 //! ```
-//! use earnest_channel::{Decoder, FromWorker, Job, SoundKind, ToWorker, encode, read, write};
+//! use earnest_channel::{Decoder, FromWorker, Job, SoundKind, Task, ToWorker, encode, read, write};
 //!
 //! let mut pipe = Vec::new();
-//! let job = Job { kind: SoundKind::Container, words: false };
+//! let task = Task::Transcribe { words: false };
+//! let job = Job { kind: SoundKind::Container, task };
 //! write(&mut pipe, &ToWorker::Begin(job))?;
 //! let begun: Option<ToWorker> = read(&mut &pipe[..])?;
 //! assert_eq!(begun, Some(ToWorker::Begin(job)));
@@ -53,13 +54,13 @@ pub use exchange::{Exchange, Misbehaviour};
 pub use fault::{Failure, Flaw, SoundFault};
 pub use frame::{DecodeError, Decoder, EncodeError, Message, ReadError, encode, read, write};
 pub use message::{
-    Confinement, Encoding, FromWorker, Hello, Job, Kernels, KernelsError, Report, SoundKind,
+    Confinement, Encoding, FromWorker, Hello, Job, Kernels, KernelsError, Report, SoundKind, Task,
     ToWorker,
 };
 
 /// The version of these messages. Daemon and worker are one program, so they agree unless
 /// somebody replaced it under a running daemon.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// Most bytes of sound in a message: two seconds of 16-bit sound at 16 kHz, and what a socket
 /// takes at once.

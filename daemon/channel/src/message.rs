@@ -28,8 +28,28 @@ pub enum ToWorker {
 pub struct Job {
     /// What the bytes of the sound are.
     pub kind: SoundKind,
+    /// What is wanted of it.
+    pub task: Task,
+}
+
+/// What is wanted of a job's sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Task {
+    /// What was said: [`FromWorker::SpeechStarted`] and [`FromWorker::Segment`].
+    Transcribe {
+        /// Whether the times of words are wanted.
+        words: bool,
+    },
+    /// When anybody spoke, and not a word of it: [`FromWorker::Activity`]. The recogniser does
+    /// not run.
+    Activity,
+}
+
+impl Task {
     /// Whether the times of words are wanted.
-    pub words: bool,
+    pub const fn wants_words(self) -> bool {
+        matches!(self, Task::Transcribe { words: true })
+    }
 }
 
 /// What the bytes of a job's sound are.
@@ -82,6 +102,13 @@ pub enum FromWorker {
     },
     /// What was said.
     Segment(Segment),
+    /// Somebody spoke from here to there. Stretches come in order, and no two overlap.
+    Activity {
+        /// The beginning, from the start of the sound.
+        start: Milliseconds,
+        /// The end, which is later.
+        end: Milliseconds,
+    },
     /// A sign of life from long silence: so much was heard so far. At least
     /// [`crate::HEARD_SAMPLES`] more than the last time.
     Heard {
@@ -178,10 +205,17 @@ impl fmt::Display for Kernels {
 pub struct Report {
     /// Samples at 16 kHz.
     pub samples: u64,
+    /// How many of them are within speech: in the segments or stretches that were told.
+    pub speech: u64,
     /// Damaged packets that were passed over.
     pub skipped: u64,
     /// What is wrong with the sound, though all of it that there is was read.
     pub flaw: Option<Flaw>,
+    /// By what sound that is played again is known, though it be louder, a little noisier or
+    /// cut a little otherwise: 64 signs of its course of loudness. Alike sounds differ in few
+    /// bits, strangers in about half of them. No word and no voice can be had from it. None
+    /// where the sound is too short, too quiet or too even to be known by anything.
+    pub shape: Option<u64>,
 }
 
 /// Bytes in one piece; serde would take them one by one.

@@ -2,10 +2,12 @@
 
 use earnest_channel::{
     Encoding, Exchange, Failure, FromWorker, HEARD_SAMPLES, Job, Misbehaviour, Report, SoundFault,
-    SoundKind,
+    SoundKind, Task,
 };
 use earnest_transcript::{Milliseconds, Segment, Word};
 use proptest::prelude::*;
+
+const TEXT: Task = Task::Transcribe { words: false };
 
 const RAW: Job = Job {
     kind: SoundKind::Raw {
@@ -13,12 +15,12 @@ const RAW: Job = Job {
         channels: 1,
         encoding: Encoding::S16Le,
     },
-    words: false,
+    task: TEXT,
 };
 
 const FILE: Job = Job {
     kind: SoundKind::Container,
-    words: false,
+    task: TEXT,
 };
 
 /// Bytes of a second of `RAW`.
@@ -45,8 +47,10 @@ fn started(at: u64) -> FromWorker {
 fn finished(samples: u64) -> FromWorker {
     FromWorker::Finished(Report {
         samples,
+        speech: 0,
         skipped: 0,
         flaw: None,
+        shape: None,
     })
 }
 
@@ -134,7 +138,8 @@ fn words_are_for_who_asked_for_them() {
     }
     let mut exchange = after(RAW, SECOND);
     assert_eq!(exchange.answer(&worded, 10), Err(Misbehaviour::Unasked));
-    let mut exchange = after(Job { words: true, ..RAW }, SECOND);
+    let task = Task::Transcribe { words: true };
+    let mut exchange = after(Job { task, ..RAW }, SECOND);
     assert_eq!(exchange.answer(&worded, 10), Ok(()));
 }
 
@@ -209,7 +214,7 @@ fn no_number_overflows() {
         channels: 1,
         encoding: Encoding::S16Le,
     };
-    let mut exchange = after(Job { kind, words: false }, usize::MAX);
+    let mut exchange = after(Job { kind, task: TEXT }, usize::MAX);
     exchange.sound(usize::MAX);
     assert_eq!(exchange.answer(&segment(0, 1), 10), Ok(()));
     let flood = exchange.answer(&segment(1, 2), usize::MAX);
@@ -222,7 +227,7 @@ fn no_number_overflows() {
         channels: u16::MAX,
         encoding: Encoding::F32Le,
     };
-    assert_eq!(after(Job { kind, words: false }, 1_000).seconds(), 0);
+    assert_eq!(after(Job { kind, task: TEXT }, 1_000).seconds(), 0);
 }
 
 proptest! {

@@ -3,7 +3,8 @@
 use earnest_channel::{
     Confinement, DecodeError, Decoder, Encoding, Failure, Flaw, FromWorker, HEARD_SAMPLES, Hello,
     Job, MAX_ANSWER_BYTES, MAX_MILLISECONDS, MAX_SOUND_BYTES, MAX_TEXT_BYTES, MAX_TOKENS, Message,
-    OutOfBounds, ReadError, Report, SoundFault, SoundKind, ToWorker, VERSION, encode, read, write,
+    OutOfBounds, ReadError, Report, SoundFault, SoundKind, Task, ToWorker, VERSION, encode, read,
+    write,
 };
 use earnest_evidence::measured::SandboxLevel;
 use earnest_transcript::{Milliseconds, Segment, Word};
@@ -50,14 +51,20 @@ fn answers() -> Vec<FromWorker> {
     worded.words = vec![word(0, 400, "Hello,"), word(400, 900, "you.")];
     let report = Report {
         samples: 16_000,
+        speech: 16_000,
         skipped: 1,
         flaw: Some(Flaw::Truncated),
+        shape: Some(u64::MAX),
     };
     vec![
         FromWorker::Hello(hello()),
         FromWorker::Ready,
         FromWorker::SpeechStarted { at },
         FromWorker::Segment(worded),
+        FromWorker::Activity {
+            start: Milliseconds(MAX_MILLISECONDS - 1),
+            end: at,
+        },
         FromWorker::Heard {
             samples: HEARD_SAMPLES,
         },
@@ -74,7 +81,14 @@ fn orders() -> Vec<ToWorker> {
         encoding: Encoding::F32Le,
     };
     vec![
-        ToWorker::Begin(Job { kind, words: true }),
+        ToWorker::Begin(Job {
+            kind,
+            task: Task::Transcribe { words: true },
+        }),
+        ToWorker::Begin(Job {
+            kind,
+            task: Task::Activity,
+        }),
         ToWorker::Sound(vec![255; MAX_SOUND_BYTES]),
         ToWorker::EndOfSound,
         ToWorker::Abandon,
@@ -146,7 +160,7 @@ fn a_length_is_refused_before_its_bytes_have_come() {
         }
     };
     check(&[0, 0, 0, 0, 0], DecodeError::Empty);
-    check(&[1, 0, 0, 0, 7], DecodeError::Kind { found: 7 });
+    check(&[1, 0, 0, 0, 8], DecodeError::Kind { found: 8 });
     check(&[1, 0, 0, 0, 255], DecodeError::Kind { found: 255 });
     let long = |kind, most, found| DecodeError::Long { kind, most, found };
     check(&[255, 255, 255, 255, 1], long(1, 96, u32::MAX));
@@ -251,12 +265,27 @@ fn what_no_honest_worker_says_is_refused() {
     refuse(&FromWorker::SpeechStarted { at }, "speech");
     let samples = MAX_MILLISECONDS * 16 + 1;
     refuse(&FromWorker::Heard { samples }, "the number of samples");
-    let report = Report {
-        samples,
-        skipped: 0,
-        flaw: None,
+    let report = |samples, speech| {
+        FromWorker::Finished(Report {
+            samples,
+            speech,
+            skipped: 0,
+            flaw: None,
+            shape: None,
+        })
     };
-    refuse(&FromWorker::Finished(report), "the number of samples");
+    refuse(&report(samples, 0), "the number of samples");
+    refuse(&report(16_000, 16_001), "the samples within speech");
+
+    let stretch = |start, end| FromWorker::Activity {
+        start: Milliseconds(start),
+        end: Milliseconds(end),
+    };
+    refuse(&stretch(100, 99), "a stretch's end");
+    refuse(&stretch(100, 100), "a stretch's end");
+    refuse(&stretch(100, MAX_MILLISECONDS + 1), "a stretch's end");
+    refuse(&stretch(MAX_MILLISECONDS, u64::MAX), "a stretch's start");
+    refuse(&stretch(u64::MAX, u64::MAX), "a stretch's start");
 }
 
 #[test]
@@ -275,7 +304,8 @@ fn what_no_honest_daemon_says_is_refused() {
             channels,
             encoding: Encoding::S16Le,
         };
-        check(ToWorker::Begin(Job { kind, words: false }));
+        let task = Task::Activity;
+        check(ToWorker::Begin(Job { kind, task }));
     }
 }
 
@@ -332,7 +362,7 @@ proptest! {
 
     #[test]
     fn any_contents_of_a_frame_are_survived(
-        kind in 0..8_u8,
+        kind in 0..9_u8,
         contents in prop::collection::vec(any::<u8>(), 0..90),
         size in 1..20_usize,
     ) {
@@ -357,7 +387,7 @@ proptest! {
 
     #[test]
     fn reading_and_decoding_agree(
-        kind in 0..8_u8,
+        kind in 0..9_u8,
         contents in prop::collection::vec(any::<u8>(), 0..90),
     ) {
         let bytes = frame(&[&[kind][..], &contents].concat());

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use earnest_channel::{Confinement, Job, SoundKind};
+use earnest_channel::{Confinement, Job, SoundKind, Task};
 use earnest_evidence::measured::SandboxLevel;
 use earnest_gate::Trial;
 use earnest_pool::{
@@ -175,7 +175,7 @@ impl Crew for Workers {
 async fn hear(pool: &Pool, trial: Trial, clip: &Clip) -> Result<String, CrewError> {
     let job = Job {
         kind: SoundKind::Container,
-        words: false,
+        task: Task::Transcribe { words: false },
     };
     let (mut sound, mut events) = pool.begin_trial(trial, job).await?.split();
     let clip = clip.sound.clone();

@@ -265,7 +265,7 @@ mod tests {
         let wish = wish(&[("model", "whisper-1")]);
         assert_eq!(wish.format, FormatName::Json);
         assert!(wish.parts.segments && !wish.parts.words && !wish.stream);
-        assert!(!wish.job().words);
+        assert!(!wish.job().task.wants_words());
     }
 
     #[test]
@@ -281,7 +281,7 @@ mod tests {
             fields.rotate_left(1);
             assert_eq!(wish(&fields), expected);
         }
-        assert!(expected.job().words);
+        assert!(expected.job().task.wants_words());
     }
 
     #[test]
@@ -304,7 +304,7 @@ mod tests {
             ("model", "whisper-1"),
             ("timestamp_granularities[]", "word"),
         ]);
-        assert!(!brief.job().words);
+        assert!(!brief.job().task.wants_words());
     }
 
     #[test]

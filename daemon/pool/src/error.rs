@@ -24,7 +24,7 @@ pub enum BeginError {
     /// No worker is ever asked for that.
     #[error("the job cannot be asked of a worker")]
     BadJob(#[source] EncodeError),
-    /// All places are taken.
+    /// All places are taken, and so are those to wait in; or no place became free in time.
     #[error("all workers are at work: come again in {retry_after:?}")]
     Busy {
         /// When to come again.

@@ -22,7 +22,7 @@
 //! ```no_run
 //! # use std::os::fd::OwnedFd;
 //! # use std::sync::Arc;
-//! # use earnest_channel::{Job, SoundKind};
+//! # use earnest_channel::{Job, SoundKind, Task};
 //! # use earnest_gate::Open;
 //! # use earnest_policy::{Permit, Transcribe};
 //! # use earnest_pool::{Event, Pool, PoolOptions};
@@ -36,7 +36,8 @@
 //! # ) -> Result<(), Box<dyn std::error::Error>> {
 //! let options = PoolOptions::new("/usr/bin/earnestd", ["worker"], weights);
 //! let pool = Pool::start(options, telemetry)?;
-//! let job = Job { kind: SoundKind::Container, words: false };
+//! let task = Task::Transcribe { words: false };
+//! let job = Job { kind: SoundKind::Container, task };
 //! let (mut sound, mut events) = pool.begin(&open, &permit, job).await?.split();
 //! // Sound and events run side by side: see `Session`.
 //! tokio::spawn(async move {

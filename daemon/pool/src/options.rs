@@ -24,8 +24,18 @@ pub struct PoolOptions {
     /// Jobs at work at most. There are never more than this and `warm` workers together,
     /// and one for a trial.
     pub most: usize,
-    /// Jobs of one application at most.
+    /// Jobs of one application at work at most, whether others wait or it is alone. Where
+    /// others wait, fair turns leave it its share of `most` and no more; this bound holds
+    /// besides, and what it is below `most` stays free for who comes next.
     pub most_of_one: usize,
+    /// Jobs of one application that wait for a place at most. One more is told at once when to
+    /// come again.
+    pub queue: usize,
+    /// Jobs of all applications together that wait at most: each of them holds a connection
+    /// and the first of its sound.
+    pub queue_all: usize,
+    /// How long a job waits for a place at most. Who has waited so long would rather know.
+    pub patience: Duration,
     /// How long an application's worker waits for its next job.
     pub idle: Duration,
     /// How long a worker may take until it is ready.
@@ -38,8 +48,8 @@ pub struct PoolOptions {
 }
 
 impl PoolOptions {
-    /// The defaults: one warm worker, four jobs, two of one application, 60 s idle, 10 s to
-    /// start, and at least a part of the sandbox.
+    /// The defaults: one warm worker, four jobs, two of one application, four more of it waiting
+    /// and 64 of all, for 2 s; 60 s idle, 10 s to start, and at least a part of the sandbox.
     pub fn new(
         program: impl Into<PathBuf>,
         arguments: impl IntoIterator<Item = impl Into<OsString>>,
@@ -52,6 +62,9 @@ impl PoolOptions {
             warm: 1,
             most: 4,
             most_of_one: 2,
+            queue: 4,
+            queue_all: 64,
+            patience: Duration::from_secs(2),
             idle: Duration::from_secs(60),
             start: Duration::from_secs(10),
             limits: JobLimits::default(),
@@ -66,6 +79,9 @@ pub(crate) struct Settings {
     pub(crate) warm: usize,
     pub(crate) most: usize,
     pub(crate) most_of_one: usize,
+    pub(crate) queue: usize,
+    pub(crate) queue_all: usize,
+    pub(crate) patience: Duration,
     pub(crate) idle: Duration,
     pub(crate) start: Duration,
     pub(crate) limits: JobLimits,
@@ -78,6 +94,9 @@ impl From<&PoolOptions> for Settings {
             warm: options.warm,
             most: options.most,
             most_of_one: options.most_of_one,
+            queue: options.queue,
+            queue_all: options.queue_all,
+            patience: options.patience,
             idle: options.idle,
             start: options.start,
             limits: options.limits,

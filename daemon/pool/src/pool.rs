@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use earnest_channel::{Confinement, Job, ToWorker, encode};
 use earnest_gate::{Open, Trial};
-use earnest_policy::{Permit, Transcribe};
+use earnest_policy::{Permit, Work as WorkScope};
 use earnest_telemetry::{Event, Telemetry, WorkerEnd};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -61,15 +61,17 @@ impl Pool {
         })
     }
 
-    /// Begins a job of the permit's application. Waits for a worker to start where none is
-    /// warm, which [`PoolOptions::start`] bounds.
+    /// Begins a job of the permit's application. Waits for a place where all are taken, which
+    /// [`PoolOptions::patience`] bounds, and for a worker to start where none is warm, which
+    /// [`PoolOptions::start`] bounds. Who drops the future waits no more, and the next in the
+    /// queue moves up at once.
     ///
     /// # Errors
-    /// [`BeginError`], at once in all cases but that one.
-    pub async fn begin(
+    /// [`BeginError`], at once in all cases but these two.
+    pub async fn begin<S: WorkScope>(
         &self,
         open: &Open,
-        permit: &Permit<Transcribe>,
+        permit: &Permit<S>,
         job: Job,
     ) -> Result<Session, BeginError> {
         let owner = Owner::App(permit.app().clone());

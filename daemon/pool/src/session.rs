@@ -84,6 +84,15 @@ pub enum Event {
     },
     /// What was said.
     Segment(Segment),
+    /// Somebody spoke from here to there: all that a job of [`Task::Activity`] tells.
+    ///
+    /// [`Task::Activity`]: earnest_channel::Task::Activity
+    Activity {
+        /// The beginning, from the start of the sound.
+        start: Milliseconds,
+        /// The end, which is later.
+        end: Milliseconds,
+    },
     /// The sound was read to its end: the last event.
     Finished(Report),
 }

@@ -374,6 +374,7 @@ impl State {
             idle: self.idle.len(),
             working: self.jobs(),
             most,
+            waiting: Vec::new(),
             failures: self.failures,
             retry_in: self.wait(now),
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 /// How a pool is doing, in numbers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct PoolStatus {
     /// Whether the pool has ended, or is ending.
     pub closed: bool,
@@ -21,6 +21,9 @@ pub struct PoolStatus {
     pub working: usize,
     /// Jobs that may be at work at most.
     pub most: usize,
+    /// Jobs that wait for a place: of each application that has any, how many, the most first.
+    /// Whose they are is not told.
+    pub waiting: Vec<usize>,
     /// Workers in a row that did not start, or died before they had a job. Each doubles the
     /// time until the next is tried.
     pub failures: u32,

@@ -222,6 +222,7 @@ impl<'a> Course<'a> {
         let event = match answer {
             FromWorker::SpeechStarted { at } => Event::SpeechStarted { at },
             FromWorker::Segment(segment) => Event::Segment(segment),
+            FromWorker::Activity { start, end } => Event::Activity { start, end },
             FromWorker::Finished(report) => return Step::Over(Ok(report)),
             FromWorker::Failed(Failure::Abandoned) => {
                 return Step::Over(Err(SessionError::Abandoned));

@@ -131,7 +131,7 @@ impl<S: Read + Write> Read for Sound<S> {
 pub(crate) mod tests {
     use std::io::Cursor;
 
-    use earnest_channel::{Failure, SoundKind, encode};
+    use earnest_channel::{Failure, SoundKind, Task, encode};
 
     use super::*;
 
@@ -169,7 +169,7 @@ pub(crate) mod tests {
 
     const JOB: Job = Job {
         kind: SoundKind::Container,
-        words: false,
+        task: Task::Activity,
     };
 
     fn sound(bytes: &[u8]) -> ToWorker {

@@ -4,23 +4,28 @@ use std::io::{self, Read, Write};
 
 use earnest_channel::{Failure, FromWorker, HEARD_SAMPLES, Job, Report};
 use earnest_sound::Status;
-use earnest_speech::{DetectSpeech, Heard, Recognize, Scribe, SpeechError};
+use earnest_speech::{DetectSpeech, Recognize, SpeechError};
 
+use crate::ear::Ear;
 use crate::incoming::{End, Incoming};
+use crate::shape::Shaper;
 use crate::sound;
+
+/// Samples a millisecond at 16 kHz.
+const SAMPLES_PER_MILLISECOND: u64 = 16;
 
 /// Does a job and says all that there is to say but its last word, which is given.
 pub(crate) fn hear<S, R, D>(
     incoming: &Incoming<S>,
     job: Job,
-    scribe: Scribe<R, D>,
+    ear: Ear<R, D>,
 ) -> io::Result<FromWorker>
 where
     S: Read + Write + Send + 'static,
     R: Recognize,
     D: DetectSpeech,
 {
-    match try_hear(incoming, job, scribe) {
+    match try_hear(incoming, job, ear) {
         Ok(report) => Ok(FromWorker::Finished(report)),
         Err(_) if incoming.end() == Some(End::Abandoned) => {
             Ok(FromWorker::Failed(Failure::Abandoned))
@@ -49,11 +54,7 @@ impl From<SpeechError> for Stop {
     }
 }
 
-fn try_hear<S, R, D>(
-    incoming: &Incoming<S>,
-    job: Job,
-    mut scribe: Scribe<R, D>,
-) -> Result<Report, Stop>
+fn try_hear<S, R, D>(incoming: &Incoming<S>, job: Job, mut ear: Ear<R, D>) -> Result<Report, Stop>
 where
     S: Read + Write + Send + 'static,
     R: Recognize,
@@ -61,7 +62,8 @@ where
 {
     let failed = |error| Stop::Failed(sound::fault(&error));
     let mut sound = sound::open(job.kind, incoming.sound()).map_err(failed)?;
-    let mut told = 0;
+    let (mut told, mut speech) = (0, 0);
+    let mut shaper = Shaper::new();
     let mut flaw = None;
     let mut block = Vec::new();
     loop {
@@ -74,29 +76,37 @@ where
                 None => return Err(failed(error)),
             },
         }
-        for heard in scribe.push(&block)? {
-            say(incoming, heard)?;
+        for heard in ear.push(&block)? {
+            speech += samples_of_speech(&heard);
+            incoming.say(&heard)?;
         }
-        let samples = scribe.heard();
+        shaper.push(&block);
+        let samples = ear.heard();
         if samples >= told + HEARD_SAMPLES {
             incoming.say(&FromWorker::Heard { samples })?;
             told = samples;
         }
     }
-    for heard in scribe.finish()? {
-        say(incoming, heard)?;
+    for heard in ear.finish()? {
+        speech += samples_of_speech(&heard);
+        incoming.say(&heard)?;
     }
     let report = sound.report();
     Ok(Report {
         samples: report.samples,
+        speech: speech.min(report.samples),
         skipped: report.skipped,
         flaw,
+        shape: shaper.finish(),
     })
 }
 
-fn say<S: Read + Write>(incoming: &Incoming<S>, heard: Heard) -> io::Result<()> {
-    incoming.say(&match heard {
-        Heard::SpeechStarted(at) => FromWorker::SpeechStarted { at },
-        Heard::Segment(segment) => FromWorker::Segment(segment),
-    })
+/// How many samples are within the speech that a message tells of.
+fn samples_of_speech(heard: &FromWorker) -> u64 {
+    let length = match heard {
+        FromWorker::Segment(segment) => segment.end.0.saturating_sub(segment.start.0),
+        FromWorker::Activity { start, end } => end.0.saturating_sub(start.0),
+        _ => 0,
+    };
+    length * SAMPLES_PER_MILLISECOND
 }

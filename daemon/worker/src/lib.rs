@@ -12,9 +12,11 @@
 //! it could say about a failure it says in the closed vocabulary of
 //! [`Failure`](earnest_channel::Failure), or by its exit code.
 
+mod ear;
 mod incoming;
 mod job;
 mod life;
+mod shape;
 mod sound;
 
 use std::os::fd::OwnedFd;

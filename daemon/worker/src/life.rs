@@ -9,6 +9,7 @@ use earnest_channel::{Confinement, FromWorker, Hello, Kernels, VERSION};
 use earnest_sandbox::{Limits, Reached, SandboxError, enter};
 use earnest_speech::{Engine, EngineOptions, ShareError, SharedModels, kernels};
 
+use crate::ear::Ear;
 use crate::incoming::Incoming;
 use crate::job::hear;
 
@@ -127,7 +128,8 @@ fn serve<S: Read + Write + Send + 'static>(
     earnest_speech::give_back_freed_memory();
     incoming.say(&FromWorker::Ready)?;
     while let Some(job) = incoming.next_job() {
-        let last = hear(incoming, job, engine.scribe(job.words))?;
+        let ear = Ear::of(job.task, &mut engine);
+        let last = hear(incoming, job, ear)?;
         incoming.say(&last)?;
     }
     Ok(())

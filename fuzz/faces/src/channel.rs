@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use earnest_channel::{
-    DecodeError, Decoder, Encoding, Exchange, FromWorker, Job, Message, ReadError, SoundKind,
+    DecodeError, Decoder, Encoding, Exchange, FromWorker, Job, Message, ReadError, SoundKind, Task,
     ToWorker, encode, read,
 };
 
@@ -110,8 +110,12 @@ fn job(byte: u8) -> Job {
             encoding,
         },
     };
-    let words = byte & 8 != 0;
-    Job { kind, words }
+    let task = match byte >> 3 & 3 {
+        0 => Task::Transcribe { words: false },
+        1 => Task::Transcribe { words: true },
+        _ => Task::Activity,
+    };
+    Job { kind, task }
 }
 
 /// What passes an exchange is in order, in bounds, and ends once.
@@ -145,10 +149,22 @@ fn exchange(script: &[u8]) {
             return drop(misbehaviour.to_string());
         }
         assert!(!was_over, "something came after the last word");
-        if let FromWorker::Segment(segment) = answer {
+        let stretch = match answer {
+            FromWorker::Segment(segment) => {
+                assert_ne!(job.task, Task::Activity, "words were told unasked");
+                assert!(job.task.wants_words() || segment.words.is_empty());
+                Some((segment.start, segment.end))
+            }
+            FromWorker::Activity { start, end } => {
+                assert_eq!(job.task, Task::Activity, "a stretch was told unasked");
+                Some((start, end))
+            }
+            _ => None,
+        };
+        if let Some((start, end)) = stretch {
             segments += 1;
-            assert!(segment.start.0 >= earliest && (job.words || segment.words.is_empty()));
-            earliest = segment.end.0;
+            assert!(start.0 >= earliest && end >= start);
+            earliest = end.0;
             // At the very least a byte of sound for each that is not free.
             assert!(
                 segments <= 16 + 4 * sent,

@@ -11,6 +11,7 @@ mod moonshine;
 mod recognizer;
 mod scribe;
 mod segmenter;
+mod timekeeper;
 mod tokenizer;
 mod transcriber;
 mod vad;
@@ -31,6 +32,7 @@ pub use segmenter::{
     Boundary, OpenProbabilities, OpenSegment, Segment, Segmenter, SegmenterConfig,
     SegmenterConfigError, SegmenterEvent, SegmenterOptions,
 };
+pub use timekeeper::{Stretch, Timekeeper};
 pub use tokenizer::{
     MAX_TOKEN_BYTES, MAX_VOCABULARY, Piece, TextStream, Tokenizer, TokenizerError,
 };

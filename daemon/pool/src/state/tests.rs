@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use earnest_channel::{Job, SoundKind};
+use earnest_channel::{Job, SoundKind, Task};
 use earnest_evidence::measured::SandboxLevel;
 use earnest_gate::{Gate, Measurement, Mode, Schedule, UnsealedModel};
 
@@ -14,6 +14,9 @@ const SETTINGS: Settings = Settings {
     warm: 1,
     most: 3,
     most_of_one: 2,
+    queue: 4,
+    queue_all: 6,
+    patience: Duration::from_secs(2),
     idle: Duration::from_secs(60),
     start: Duration::from_secs(10),
     limits: JobLimits {
@@ -53,7 +56,7 @@ fn work(owner: Owner) -> Work {
         owner,
         job: Job {
             kind: SoundKind::Container,
-            words: false,
+            task: Task::Transcribe { words: false },
         },
         begin: Vec::new(),
         ends,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use earnest_channel::{DecodeError, Failure, Job, Misbehaviour, SoundFault, SoundKind};
+use earnest_channel::{DecodeError, Failure, Job, Misbehaviour, SoundFault, SoundKind, Task};
 use earnest_evidence::measured::SandboxLevel;
 use earnest_pool::{BeginError, Misdeed, PoolOptions, SessionError, StartError};
 use earnest_telemetry::WorkerEnd;
@@ -122,7 +122,7 @@ pub(crate) async fn work_has_an_end_for_all_the_signs_of_life() -> Outcome {
     // Of a file nobody knows how long it is.
     let file = Job {
         kind: SoundKind::Container,
-        words: false,
+        task: Task::Transcribe { words: false },
     };
     let session = kit.pool.begin(&kit.open, &kit.permit(1)?, file).await?;
     let mut job = Running::of(session);

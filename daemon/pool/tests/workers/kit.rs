@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use earnest_channel::{Encoding, Job, Report, SoundKind};
+use earnest_channel::{Encoding, Job, Report, SoundKind, Task};
 use earnest_evidence::measured::SandboxLevel;
 use earnest_gate::{Answer, Gate, KnownAnswers, Measurement, Mode, Open, Schedule, UnsealedModel};
 use earnest_policy::{AllowList, Applicant, Origin, Permit, Policy, Transcribe};
@@ -33,7 +33,7 @@ pub(crate) const JOB: Job = Job {
         channels: 1,
         encoding: Encoding::S16Le,
     },
-    words: false,
+    task: Task::Transcribe { words: false },
 };
 
 /// A pool of rogues behind an open gate.
@@ -110,15 +110,14 @@ impl Kit {
 
     /// A permit of the application of this user.
     pub(crate) fn permit(&self, uid: u32) -> Result<Permit<Transcribe>, earnest_policy::Denial> {
-        self.policy.permit(&Applicant {
-            origin: Origin::Unix {
-                uid,
-                gid: uid,
-                pid: None,
-            },
-            bearer: None,
-            now: self.telemetry.clock().now(),
-        })
+        let origin = Origin::Unix {
+            uid,
+            gid: uid,
+            pid: None,
+        };
+        let now = self.telemetry.clock().now();
+        let wall = Duration::ZERO;
+        self.policy.permit(&Applicant::new(origin, now, wall))
     }
 
     /// Begins a job of the application of this user.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use earnest_channel::{Job, SoundKind};
+use earnest_channel::{Job, SoundKind, Task};
 use earnest_evidence::measured::SandboxLevel;
 use earnest_gate::Measurement;
 use earnest_pool::{BeginError, PoolOptions, SessionError};
@@ -34,7 +34,7 @@ pub(crate) async fn a_file_may_end_before_its_bytes_do() -> Outcome {
     let kit = Kit::new(usual)?;
     let file = Job {
         kind: SoundKind::Container,
-        words: false,
+        task: Task::Transcribe { words: false },
     };
     let session = kit.pool.begin(&kit.open, &kit.permit(1)?, file).await?;
     let mut job = Running::of(session);

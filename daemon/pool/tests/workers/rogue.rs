@@ -161,8 +161,10 @@ impl Job {
     fn report(&self) -> Report {
         Report {
             samples: (self.bytes / 2) as u64,
+            speech: 0,
             skipped: 0,
             flaw: None,
+            shape: None,
         }
     }
 
