@@ -31,10 +31,13 @@
 //! # Ok::<(), Denial>(())
 //! ```
 
+mod answers;
 mod app;
 mod applicant;
+mod commands;
 mod limits;
 mod lockout;
+mod numbers;
 mod permit;
 mod policy;
 mod scope;
@@ -44,8 +47,13 @@ mod sessions;
 mod tests;
 mod token;
 
+pub use answers::{AnswerRules, AnswerRulesError, REDACTED};
 pub use app::{AppId, AppIdError, MAX_APP_BYTES};
 pub use applicant::{Applicant, Origin};
+pub use commands::{
+    CommandError, CommandList, MAX_NAME_BYTES, MAX_PHRASE_BYTES, MAX_PHRASE_WORDS, MAX_PHRASES,
+    PlainName, PlainNameError,
+};
 pub use limits::{AppLimits, LimitsError};
 pub use lockout::{
     FAILURES, LONGEST_LOCKOUT, LockedOut, Lockout, MAX_SOURCES, SHORTEST_LOCKOUT, Source, WINDOW,

@@ -1,0 +1,1 @@
+//! Answers, by example and at random.

@@ -1,0 +1,1 @@
+//! Lists and phrases, by example and at random.
