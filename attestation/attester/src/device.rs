@@ -2,7 +2,7 @@
 
 use earnest_evidence::envelope::Evidence;
 use earnest_evidence::firmware::{EventLog, LogError, MAX_LOG_BYTES};
-use earnest_evidence::measured::{DEFAULT_PCR, Start};
+use earnest_evidence::measured::{DEFAULT_PCR, Head, Start};
 use earnest_evidence::sealing::{PolicyKey, SignedVersion};
 use earnest_evidence::{Digest, HashAlgorithm, Nonce};
 use earnest_files::FileError;
@@ -145,7 +145,7 @@ impl Device {
         Ok(earnest_files::read_if_there(&path, MAX_LOG_BYTES)?.unwrap_or_default())
     }
 
-    /// The starts since boot.
+    /// The starts since boot, and the heads that were anchored.
     ///
     /// # Errors
     ///
@@ -165,13 +165,39 @@ impl Device {
         Ok(starts::record(&self.tpm, &self.folder, from, start)?)
     }
 
-    /// Evidence of the state that the device is in, for this nonce.
+    /// Anchors the head of the audit log: into the measured log, and into its PCR. A head that is
+    /// anchored already is not anchored again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Device::measure_start`], and when the head does not follow the one that was anchored
+    /// last since boot: the audit log went back.
+    pub fn anchor(&self, head: Head) -> Result<(), DeviceError> {
+        let from = before_starts(&self.firmware_log()?)?;
+        starts::anchor(&self.tpm, &self.folder, from, head)?;
+        Ok(())
+    }
+
+    /// The head of the audit log that was anchored last since boot, if one was. The PCR vouches
+    /// for it.
+    ///
+    /// # Errors
+    ///
+    /// When the TPM is out of reach, a log cannot be read, or PCR and log disagree.
+    pub fn anchored(&self) -> Result<Option<Head>, DeviceError> {
+        let from = before_starts(&self.firmware_log()?)?;
+        Ok(starts::anchored(&self.tpm, &self.folder, from)?)
+    }
+
+    /// Evidence of the state that the device is in, for this nonce. Nobody adds to the measured
+    /// log meanwhile: a PCR that was extended behind the log would prove nothing.
     ///
     /// # Errors
     ///
     /// When the TPM is out of reach, or a log cannot be read.
     pub fn evidence(&self, nonce: Nonce, software: &str) -> Result<Evidence, DeviceError> {
         let firmware_log = self.firmware_log()?;
+        let _alone = starts::alone(&self.folder)?;
         let starts = starts::read(&self.tpm, &self.folder, before_starts(&firmware_log)?)?;
         let context = Context {
             firmware_log: &firmware_log,

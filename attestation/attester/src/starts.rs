@@ -1,13 +1,19 @@
-//! The measured log on the device: each start is written down and then extended into its PCR.
+//! The measured log on the device: each start, and each head of the audit log that is anchored,
+//! is written down and then extended into the log's PCR.
 //!
 //! The log tells of one boot, so its file carries the TPM's count of resets in its name; those
 //! of earlier boots are removed. The entry goes to the disk first and to the PCR second: a
-//! power cut between the two leaves an entry that the next start extends before its own.
+//! power cut between the two leaves an entry that the next one extends before its own.
+//!
+//! Heads are anchored in the order of the audit log that they are of. One that is not behind the
+//! one before is refused here, and would be by the verifier: the audit log was cut, or rolled
+//! back. What the device forgets by a reboot, the fleet remembers.
 
+use std::fs::File;
 use std::time::Duration;
 
 use earnest_evidence::measured::{
-    DEFAULT_PCR, LogFull, MAX_MEASURED_LOG_BYTES, MeasuredLog, Start,
+    DEFAULT_PCR, Head, LogFull, MAX_MEASURED_LOG_BYTES, Measured, MeasuredLog, Start,
 };
 use earnest_evidence::tpm::PcrSet;
 use earnest_evidence::{Digest, HashAlgorithm};
@@ -18,7 +24,8 @@ use crate::folder::Folder;
 
 const LOG_START: &str = "starts-";
 
-/// Two starts at once would write over each other: the second waits for this file.
+/// Two that write at once would write over each other, and evidence must not read a log that
+/// another is about to extend: the second waits for this file.
 const LOCK_FILE: &str = "starts.lock";
 
 /// How long it waits: whoever holds the file asks the TPM a few times, and waits for one that
@@ -28,9 +35,9 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 /// The log of the boot that the TPM is in, and what its PCR held before the first start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Starts {
-    /// Every start since boot.
+    /// Every start since boot, and every head of the audit log that was anchored.
     pub log: MeasuredLog,
-    /// The PCR of the log before the first: zeros, or what firmware extended.
+    /// The PCR of the log before the first entry: zeros, or what firmware extended.
     pub from: Digest,
 }
 
@@ -51,36 +58,122 @@ pub fn read(
     })
 }
 
+/// Keeps others from adding to the log until what is given is dropped.
+///
+/// # Errors
+///
+/// When others do for too long, or the lock's file cannot be made.
+pub(crate) fn alone(folder: &Folder) -> Result<File, FileError> {
+    folder.lock(LOCK_FILE, LOCK_PATIENCE)
+}
+
 /// Writes a start into the log and extends it.
 ///
 /// # Errors
 ///
-/// When the TPM is out of reach, the log cannot be written or is full, or the PCR holds what
-/// the log does not tell: something else extended it, or the log was changed.
+/// When the TPM is out of reach, the log cannot be written or has too many starts, or the PCR
+/// holds what the log does not tell: something else extended it, or the log was changed.
 pub fn record(
     module: &dyn TrustModule,
     folder: &Folder,
     from: Digest,
     start: Start,
 ) -> Result<Starts, StartsError> {
-    let _alone = folder.lock(LOCK_FILE, LOCK_PATIENCE)?;
+    let _alone = alone(folder)?;
+    let (log, name) = caught_up(module, folder, &from)?;
+    let log = add(module, folder, &name, log, start.into())?;
+    forget_earlier_boots(folder, &name);
+    Ok(Starts { log, from })
+}
+
+/// Writes a head of the audit log into the log and extends it. The head that was anchored last
+/// is anchored already.
+///
+/// # Errors
+///
+/// As [`record`], with too many heads for too many starts, and when the head does not follow the
+/// one that was anchored last.
+pub fn anchor(
+    module: &dyn TrustModule,
+    folder: &Folder,
+    from: Digest,
+    head: Head,
+) -> Result<Starts, StartsError> {
+    let _alone = alone(folder)?;
+    let (log, name) = caught_up(module, folder, &from)?;
+    let log = match log.heads().last() {
+        Some(last) if !head.follows(last) => {
+            return Err(StartsError::Back {
+                anchored: Box::new(*last),
+                found: Box::new(head),
+            });
+        }
+        Some(last) if *last == head => log,
+        _ => add(module, folder, &name, log, head.into())?,
+    };
+    Ok(Starts { log, from })
+}
+
+/// The head of the audit log that was anchored last since boot, by the PCR's word; `None` where
+/// none was.
+///
+/// # Errors
+///
+/// When the TPM is out of reach, the log cannot be read, or the PCR holds what the log does not
+/// tell.
+pub fn anchored(
+    module: &dyn TrustModule,
+    folder: &Folder,
+    from: Digest,
+) -> Result<Option<Head>, StartsError> {
+    let _alone = alone(folder)?;
+    let log = read_log(folder, &file_name(module)?)?;
+    let known = extended(module, &log, &from)?;
+    let entries = log.entries()[..known].iter().rev();
+    Ok(entries.filter_map(|entry| entry.head().copied()).next())
+}
+
+/// The log of this boot with its file's name, every entry of it extended. A daemon may have died
+/// between writing and extending, and the one after it, too.
+fn caught_up(
+    module: &dyn TrustModule,
+    folder: &Folder,
+    from: &Digest,
+) -> Result<(MeasuredLog, String), StartsError> {
     let name = file_name(module)?;
-    let mut log = read_log(folder, &name)?;
-    let held = pcr(module)?;
-    let extended = log.extended(&from, &held);
-    // A daemon may have died between writing and extending, and the one after it, too.
-    let known = extended.ok_or(StartsError::Differs {
-        expected: Box::new(log.replay(&from)),
-        found: Box::new(held),
-    })?;
+    let log = read_log(folder, &name)?;
+    let known = extended(module, &log, from)?;
     for entry in &log.entries()[known..] {
         extend(module, &entry.digest(HashAlgorithm::Sha256))?;
     }
-    let digest = log.append(start)?.digest(HashAlgorithm::Sha256);
-    folder.write(&name, &log.encode())?;
+    Ok((log, name))
+}
+
+/// How many entries, from the first on, the PCR was extended with.
+fn extended(
+    module: &dyn TrustModule,
+    log: &MeasuredLog,
+    from: &Digest,
+) -> Result<usize, StartsError> {
+    let held = pcr(module)?;
+    let known = log.extended(from, &held);
+    known.ok_or_else(|| StartsError::Differs {
+        expected: Box::new(log.replay(from)),
+        found: Box::new(held),
+    })
+}
+
+fn add(
+    module: &dyn TrustModule,
+    folder: &Folder,
+    name: &str,
+    mut log: MeasuredLog,
+    measured: Measured,
+) -> Result<MeasuredLog, StartsError> {
+    let digest = log.append(measured)?.digest(HashAlgorithm::Sha256);
+    folder.write(name, &log.encode())?;
     extend(module, &digest)?;
-    forget_earlier_boots(folder, &name);
-    Ok(Starts { log, from })
+    Ok(log)
 }
 
 fn file_name(module: &dyn TrustModule) -> Result<String, TpmError> {
@@ -120,7 +213,7 @@ fn forget_earlier_boots(folder: &Folder, current: &str) {
     }
 }
 
-/// Why a start could not be measured.
+/// Why a start or a head could not be measured.
 #[derive(Debug, thiserror::Error)]
 pub enum StartsError {
     /// The TPM is out of reach.
@@ -129,12 +222,12 @@ pub enum StartsError {
     /// The log cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// Too many starts since boot.
+    /// Too many starts or heads since boot.
     #[error(transparent)]
     Full(#[from] LogFull),
     /// PCR and log disagree.
     #[error(
-        "the log of starts replays to {expected} and PCR {DEFAULT_PCR} holds {found}: something \
+        "the measured log replays to {expected} and PCR {DEFAULT_PCR} holds {found}: something \
          else extended it, or the log was changed; only a reboot mends that"
     )]
     Differs {
@@ -143,4 +236,18 @@ pub enum StartsError {
         /// What the PCR holds.
         found: Box<Digest>,
     },
+    /// The audit log went back.
+    #[error(
+        "the audit log is at {found} and was anchored at {anchored} before: it was cut or rolled \
+         back"
+    )]
+    Back {
+        /// The head that was anchored last.
+        anchored: Box<Head>,
+        /// The head that does not follow.
+        found: Box<Head>,
+    },
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,8 @@
 //! - [`tpm`]: the TPM's own structures, `TPMS_ATTEST`, `TPMT_SIGNATURE`, `TPMT_PUBLIC`,
 //!   `TPML_PCR_SELECTION`, and the files in which the public tools carry PCR values and keys.
 //! - [`firmware`]: the event log that firmware keeps, with its replay.
-//! - [`measured`]: Earnest's own log of the daemon's starts, with its replay.
+//! - [`measured`]: Earnest's own log of the daemon's starts and of its audit log's heads, with
+//!   its replay.
 //! - [`envelope`]: all of it in one message, [`Evidence`], in CBOR or JSON.
 //! - [`HashAlgorithm`], [`Digest`] and [`Nonce`]: the words that all of it is written in.
 //!

@@ -124,7 +124,9 @@ impl From<FileError> for Failure {
             FileError::Read { .. } | FileError::Write { .. } | FileError::Locked { .. } => {
                 Exit::Files
             }
-            FileError::NotPrivate { .. } => Exit::BadInput,
+            FileError::NotPrivate { .. }
+            | FileError::Changeable { .. }
+            | FileError::Foreign { .. } => Exit::BadInput,
         };
         Failure::of(exit, &error)
     }

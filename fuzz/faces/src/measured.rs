@@ -1,7 +1,7 @@
 //! Earnest's own measured log.
 
 use earnest_evidence::HashAlgorithm;
-use earnest_evidence::measured::{MAX_ENTRIES, MAX_MEASURED_LOG_BYTES, MeasuredLog};
+use earnest_evidence::measured::{MAX_HEADS, MAX_MEASURED_LOG_BYTES, MAX_STARTS, MeasuredLog};
 
 /// Reads `data` as a measured log. A log that is taken has one encoding, and its replay is
 /// told from every other number of its entries.
@@ -17,7 +17,9 @@ pub fn measured(data: &[u8]) {
         }
     };
     assert_eq!((&recovered, length, error), (&log, data.len(), None));
-    assert!(log.entries().len() <= MAX_ENTRIES && data.len() <= MAX_MEASURED_LOG_BYTES);
+    let (starts, heads) = (log.starts().count(), log.heads().count());
+    assert_eq!(starts + heads, log.entries().len());
+    assert!(starts <= MAX_STARTS && heads <= MAX_HEADS && data.len() <= MAX_MEASURED_LOG_BYTES);
     let reset = HashAlgorithm::Sha256.zero();
     let replay = log.replay(&reset);
     assert_eq!(log.extended(&reset, &replay), Some(log.entries().len()));

@@ -1,24 +1,27 @@
-//! One start of the daemon, as it is logged.
+//! One entry of the log: a start of the daemon, or a head of the audit log.
 
 use std::fmt;
 
 use minicbor::decode::{Decoder, Error};
 use minicbor::encode::Encoder;
 
-use super::{EntryError, StartError};
+use super::{EntryError, Head, StartError};
 use crate::{Digest, HashAlgorithm};
 
-/// Most bytes of an entry: two digests, a version and a few numbers take 150.
+/// Most bytes of an entry: a start's two digests, version and few numbers take 150.
 pub const MAX_ENTRY_BYTES: usize = 256;
+
+/// Most bytes of an entry that tells a head: a digest and three numbers take 54.
+pub const MAX_HEAD_BYTES: usize = 64;
 
 /// Most characters of a version.
 pub const MAX_VERSION_BYTES: usize = 64;
 
-/// The version of the format.
-const FORMAT: u64 = 1;
+/// The format of a start, and its fields.
+const START: (u64, u64) = (1, 6);
 
-/// Fields of an entry.
-const FIELDS: u64 = 6;
+/// The format of a head, and its fields.
+const HEAD: (u64, u64) = (2, 4);
 
 /// How far a start got in locking itself and its workers in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -132,6 +135,43 @@ impl Start {
     pub fn version(&self) -> &str {
         &self.version
     }
+
+    /// Writes the fields behind the entry's number.
+    fn write<W: minicbor::encode::Write>(
+        &self,
+        encoder: &mut Encoder<W>,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        encoder.u8(2)?.bytes(self.configuration.as_bytes())?;
+        encoder.u8(3)?;
+        match &self.model {
+            Some(model) => encoder.bytes(model.as_bytes())?,
+            None => encoder.null()?,
+        };
+        encoder.u8(4)?.u8(self.sandbox.number())?;
+        encoder.u8(5)?.str(&self.version)?;
+        Ok(())
+    }
+
+    /// Reads the fields behind the entry's number.
+    fn read(decoder: &mut Decoder<'_>) -> Result<Start, EntryError> {
+        key(decoder, 2)?;
+        let configuration = digest(decoder, "the configuration's digest")?;
+        key(decoder, 3)?;
+        let model = match decoder.datatype() {
+            Ok(minicbor::data::Type::Null) => {
+                decoder.null().map_err(cbor("the model"))?;
+                None
+            }
+            _ => Some(digest(decoder, "the model's digest")?),
+        };
+        key(decoder, 4)?;
+        let level = decoder.u64().map_err(cbor("the sandbox level"))?;
+        let sandbox =
+            SandboxLevel::from_number(level).ok_or(EntryError::SandboxLevel { found: level })?;
+        key(decoder, 5)?;
+        let version = decoder.str().map_err(cbor("the version"))?;
+        Ok(Start::new(configuration, model, sandbox, version)?)
+    }
 }
 
 /// Whether this is a version: 1 to [`MAX_VERSION_BYTES`] printable ASCII characters.
@@ -140,16 +180,56 @@ pub(crate) fn is_version(text: &str) -> bool {
     (1..=MAX_VERSION_BYTES).contains(&text.len()) && text.bytes().all(printable)
 }
 
-/// One entry of the log: a start and its number since boot.
+/// The kinds of entries. Each has a bound of its own, so that neither crowds out the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EntryKind {
+    /// A start of the daemon.
+    Start,
+    /// A head of the audit log.
+    Head,
+}
+
+impl fmt::Display for EntryKind {
+    /// Its name, of several.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            EntryKind::Start => "starts",
+            EntryKind::Head => "heads of the audit log",
+        })
+    }
+}
+
+/// What an entry tells of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Measured {
+    /// A start of the daemon.
+    Start(Start),
+    /// Where the audit log stood.
+    Head(Head),
+}
+
+impl From<Start> for Measured {
+    fn from(start: Start) -> Measured {
+        Measured::Start(start)
+    }
+}
+
+impl From<Head> for Measured {
+    fn from(head: Head) -> Measured {
+        Measured::Head(head)
+    }
+}
+
+/// One entry of the log, and its number since boot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     number: u32,
-    start: Start,
+    measured: Measured,
 }
 
 impl Entry {
-    pub(super) const fn new(number: u32, start: Start) -> Entry {
-        Entry { number, start }
+    pub(super) const fn new(number: u32, measured: Measured) -> Entry {
+        Entry { number, measured }
     }
 
     /// Its number since boot, from 1.
@@ -157,9 +237,28 @@ impl Entry {
         self.number
     }
 
-    /// The start.
-    pub const fn start(&self) -> &Start {
-        &self.start
+    /// Which kind it is of.
+    pub const fn kind(&self) -> EntryKind {
+        match self.measured {
+            Measured::Start(_) => EntryKind::Start,
+            Measured::Head(_) => EntryKind::Head,
+        }
+    }
+
+    /// The start, if it tells of one.
+    pub const fn start(&self) -> Option<&Start> {
+        match &self.measured {
+            Measured::Start(start) => Some(start),
+            Measured::Head(_) => None,
+        }
+    }
+
+    /// The head of the audit log, if it tells one.
+    pub const fn head(&self) -> Option<&Head> {
+        match &self.measured {
+            Measured::Start(_) => None,
+            Measured::Head(head) => Some(head),
+        }
     }
 
     /// What the PCR of this bank is extended with: the digest of the entry's bytes.
@@ -167,21 +266,20 @@ impl Entry {
         algorithm.digest(&self.encode())
     }
 
-    /// The entry's bytes, at most [`MAX_ENTRY_BYTES`].
+    /// The entry's bytes, at most [`MAX_ENTRY_BYTES`], or [`MAX_HEAD_BYTES`] of a head.
     pub fn encode(&self) -> Vec<u8> {
         let mut encoder = Encoder::new(Vec::with_capacity(MAX_ENTRY_BYTES));
+        let (format, fields) = match self.kind() {
+            EntryKind::Start => START,
+            EntryKind::Head => HEAD,
+        };
         let written: Result<(), minicbor::encode::Error<std::convert::Infallible>> = (|| {
-            encoder.map(FIELDS)?.u8(0)?.u64(FORMAT)?;
+            encoder.map(fields)?.u8(0)?.u64(format)?;
             encoder.u8(1)?.u32(self.number)?;
-            encoder.u8(2)?.bytes(self.start.configuration.as_bytes())?;
-            encoder.u8(3)?;
-            match &self.start.model {
-                Some(model) => encoder.bytes(model.as_bytes())?,
-                None => encoder.null()?,
-            };
-            encoder.u8(4)?.u8(self.start.sandbox.number())?;
-            encoder.u8(5)?.str(&self.start.version)?;
-            Ok(())
+            match &self.measured {
+                Measured::Start(start) => start.write(&mut encoder),
+                Measured::Head(head) => head.write(&mut encoder),
+            }
         })();
         debug_assert!(written.is_ok(), "a vector takes every byte");
         encoder.into_writer()
@@ -193,31 +291,22 @@ impl Entry {
         let bytes = bytes.get(..MAX_ENTRY_BYTES).unwrap_or(bytes);
         let mut decoder = Decoder::new(bytes);
         let fields = decoder.map().map_err(cbor("the entry"))?;
-        same("the number of fields", FIELDS, fields.unwrap_or(0))?;
         key(&mut decoder, 0)?;
         let format = decoder.u64().map_err(cbor("the format"))?;
-        same("the version of the format", FORMAT, format)?;
+        let (kind, expected) = match format {
+            format if format == START.0 => (EntryKind::Start, START.1),
+            format if format == HEAD.0 => (EntryKind::Head, HEAD.1),
+            found => return Err(EntryError::Format { found }),
+        };
+        same("the number of fields", expected, fields.unwrap_or(0))?;
         key(&mut decoder, 1)?;
         let found = decoder.u64().map_err(cbor("the entry's number"))?;
         same("the entry's number", number.into(), found)?;
-        key(&mut decoder, 2)?;
-        let configuration = digest(&mut decoder, "the configuration's digest")?;
-        key(&mut decoder, 3)?;
-        let model = match decoder.datatype() {
-            Ok(minicbor::data::Type::Null) => {
-                decoder.null().map_err(cbor("the model"))?;
-                None
-            }
-            _ => Some(digest(&mut decoder, "the model's digest")?),
+        let measured = match kind {
+            EntryKind::Start => Measured::Start(Start::read(&mut decoder)?),
+            EntryKind::Head => Measured::Head(Head::read(&mut decoder)?),
         };
-        key(&mut decoder, 4)?;
-        let level = decoder.u64().map_err(cbor("the sandbox level"))?;
-        let sandbox =
-            SandboxLevel::from_number(level).ok_or(EntryError::SandboxLevel { found: level })?;
-        key(&mut decoder, 5)?;
-        let version = decoder.str().map_err(cbor("the version"))?;
-        let start = Start::new(configuration, model, sandbox, version)?;
-        let entry = Entry { number, start };
+        let entry = Entry { number, measured };
         // The digest is over the bytes, so there must be one way only to say a thing.
         let read = bytes.get(..decoder.position());
         match read == Some(entry.encode().as_slice()) {
@@ -228,7 +317,7 @@ impl Entry {
 }
 
 /// What the CBOR reader says, with what was being read.
-fn cbor(field: &'static str) -> impl FnOnce(Error) -> EntryError {
+pub(super) fn cbor(field: &'static str) -> impl FnOnce(Error) -> EntryError {
     move |error| EntryError::Cbor {
         field,
         reason: error.to_string(),
@@ -246,12 +335,12 @@ fn same(field: &'static str, expected: u64, found: u64) -> Result<(), EntryError
     }
 }
 
-fn key(decoder: &mut Decoder<'_>, expected: u64) -> Result<(), EntryError> {
+pub(super) fn key(decoder: &mut Decoder<'_>, expected: u64) -> Result<(), EntryError> {
     let found = decoder.u64().map_err(cbor("a key"))?;
     same("a key", expected, found)
 }
 
-fn digest(decoder: &mut Decoder<'_>, field: &'static str) -> Result<Digest, EntryError> {
+pub(super) fn digest(decoder: &mut Decoder<'_>, field: &'static str) -> Result<Digest, EntryError> {
     let bytes = decoder.bytes().map_err(cbor(field))?;
     Digest::from_bytes(HashAlgorithm::Sha256, bytes).map_err(|_| EntryError::DigestLength {
         field,

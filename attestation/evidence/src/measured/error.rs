@@ -1,13 +1,16 @@
 //! Why there is no measured log, no entry, or no start.
 
+use super::EntryKind;
 use crate::HashAlgorithm;
 
 /// Why bytes are no measured log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MeasuredLogError {
-    /// More entries than are read.
-    #[error("the measured log has more than {limit} entries")]
+    /// More entries of a kind than are read.
+    #[error("the measured log has more than {limit} {kind}")]
     TooManyEntries {
+        /// Of which kind.
+        kind: EntryKind,
         /// The most that are read.
         limit: usize,
     },
@@ -33,6 +36,12 @@ pub enum EntryError {
         field: &'static str,
         /// What the CBOR reader says.
         reason: String,
+    },
+    /// An entry of no kind that is read.
+    #[error("the entry's format is {found}; known are 1, a start, and 2, a head of the audit log")]
+    Format {
+        /// Its number.
+        found: u64,
     },
     /// A number is another one.
     #[error("{field} is {found}; expected is {expected}")]
@@ -87,10 +96,12 @@ pub enum StartError {
     },
 }
 
-/// The log takes no more entries.
+/// The log takes no more entries of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the measured log has {limit} entries already; a reboot starts a new one")]
+#[error("the measured log has {limit} {kind} already; a reboot starts a new one")]
 pub struct LogFull {
+    /// Of which kind.
+    pub kind: EntryKind,
     /// The most that it takes.
     pub limit: usize,
 }

@@ -27,6 +27,21 @@ fn log(starts: usize) -> MeasuredLog {
     log
 }
 
+fn head(sequence: u64) -> Head {
+    let chain = sha256(&sequence.to_be_bytes());
+    Head::new(sequence, chain.as_bytes().try_into().unwrap())
+}
+
+/// A start, heads, another start and a head.
+fn mixed() -> MeasuredLog {
+    let mut log = log(1);
+    log.append(head(3)).unwrap();
+    log.append(head(7)).unwrap();
+    log.append(start("0.2.0")).unwrap();
+    log.append(head(1 << 40)).unwrap();
+    log
+}
+
 /// The format, byte by byte. A change of these is a new format.
 #[test]
 fn an_entry_has_the_bytes_of_the_golden() {
@@ -47,6 +62,99 @@ fn an_entry_has_the_bytes_of_the_golden() {
         .replace("CONFIGURATION", &sha256(b"configuration").to_hex())
         .replace("MODEL", &sha256(b"model").to_hex())
     );
+}
+
+/// The format of a head, behind a start.
+#[test]
+fn a_head_has_the_bytes_of_the_golden() {
+    let mut log = log(1);
+    let behind = log.encode().len();
+    let entry = log.append(head(500)).unwrap();
+    assert_eq!(
+        (entry.number(), entry.head(), entry.start()),
+        (2, Some(&head(500)), None)
+    );
+    let golden = "a40002010202 1901f4 035820 CHAIN".replace(' ', "");
+    let chain = sha256(&500_u64.to_be_bytes()).to_hex();
+    assert_eq!(
+        hex::encode(&log.encode()[behind..]),
+        golden.replace("CHAIN", &chain)
+    );
+    assert_eq!(MeasuredLog::parse(&log.encode()), Ok(log));
+}
+
+/// What was written before there were heads: the bytes of the first release's log.
+#[test]
+fn a_log_of_starts_alone_reads_as_before() {
+    let first = "a6000101010258 20CONFIGURATION 03f6 0402 056131";
+    let second = "a6000101020258 20CONFIGURATION 035820MODEL 0400 056132";
+    let old = [first, second].concat().replace(' ', "");
+    let old = old.replace("CONFIGURATION", &"6d".repeat(32));
+    let bytes = hex::decode(&old.replace("MODEL", &"c0".repeat(32))).unwrap();
+    let log = MeasuredLog::parse(&bytes).unwrap();
+    let versions: Vec<&str> = log.starts().map(Start::version).collect();
+    assert_eq!(versions, ["1", "2"]);
+    assert_eq!(log.heads().count(), 0);
+    assert_eq!(log.encode(), bytes);
+}
+
+#[test]
+fn starts_and_heads_are_told_apart_and_keep_their_order() {
+    let log = mixed();
+    let numbers: Vec<u32> = log.entries().iter().map(Entry::number).collect();
+    assert_eq!(numbers, [1, 2, 3, 4, 5]);
+    let versions: Vec<&str> = log.starts().map(Start::version).collect();
+    assert_eq!(versions, ["0.1.0", "0.2.0"]);
+    let heads: Vec<Head> = log.heads().copied().collect();
+    assert_eq!(heads, [head(3), head(7), head(1 << 40)]);
+    assert_eq!(MeasuredLog::parse(&log.encode()), Ok(log));
+}
+
+#[test]
+fn an_entry_of_no_known_kind_is_refused() {
+    let check = |head: &str, expected: EntryError| {
+        let bytes = hex::decode(head).unwrap();
+        let error = MeasuredLogError::Entry {
+            entry: 1,
+            offset: 0,
+            source: expected,
+        };
+        assert_eq!(MeasuredLog::parse(&bytes), Err(error), "{head}");
+    };
+    check("a40003", EntryError::Format { found: 3 });
+    check("a40000", EntryError::Format { found: 0 });
+    let fields = |expected, found| EntryError::Number {
+        field: "the number of fields",
+        expected,
+        found,
+    };
+    check("a60002", fields(4, 6));
+    check("a40001", fields(6, 4));
+    check("bf0002", fields(4, 0));
+}
+
+#[test]
+fn a_head_follows_one_of_fewer_entries_or_itself() {
+    let check = |later: Head, earlier: Head, expected: bool| {
+        assert_eq!(later.follows(&earlier), expected, "{later} after {earlier}");
+    };
+    check(head(2), head(1), true);
+    check(head(2), head(2), true);
+    check(head(1), head(2), false);
+    check(Head::new(2, [0; 32]), head(2), false);
+}
+
+#[test]
+fn a_head_in_json_is_of_sha256() {
+    let head = head(5);
+    let json = serde_json::to_string(&head).unwrap();
+    let expected = format!(r#"{{"sequence":5,"digest":"{}"}}"#, head.digest());
+    assert_eq!(json, expected);
+    assert_eq!(serde_json::from_str::<Head>(&json).unwrap(), head);
+    let sha1 = HashAlgorithm::Sha1.digest(b"c");
+    let other = format!(r#"{{"sequence":5,"digest":"{sha1}"}}"#);
+    let refused = serde_json::from_str::<Head>(&other).unwrap_err();
+    assert!(refused.to_string().contains("not sha1"), "{refused}");
 }
 
 #[test]
@@ -138,17 +246,38 @@ fn what_says_the_same_in_other_bytes_is_refused() {
     assert_eq!(MeasuredLog::parse(&longer), Err(error));
 }
 
+/// Neither kind crowds out the other.
 #[test]
-fn a_full_log_takes_no_more_and_a_longer_one_is_refused() {
-    let mut full = log(MAX_ENTRIES);
-    let limit = MAX_ENTRIES;
-    assert_eq!(full.append(start("0.1.0")), Err(LogFull { limit }));
-    let bytes = full.encode();
-    assert!(bytes.len() <= MAX_MEASURED_LOG_BYTES);
-    let more = [bytes.as_slice(), &[0xa6]].concat();
-    let error = MeasuredLogError::TooManyEntries { limit };
-    assert_eq!(MeasuredLog::parse(&more), Err(error));
-    assert_eq!(MeasuredLog::parse(&bytes), Ok(full));
+fn a_log_full_of_a_kind_takes_no_more_of_it_and_a_longer_one_is_refused() {
+    let starts = log(MAX_STARTS);
+    let mut heads = log(1);
+    for sequence in 1..=MAX_HEADS as u64 {
+        heads
+            .append(head(u64::MAX - MAX_HEADS as u64 + sequence))
+            .unwrap();
+    }
+    let (one_start, one_head) = (Measured::from(start("0.1.0")), Measured::from(head(1)));
+    for (mut full, kind, more, other) in [
+        (
+            starts,
+            EntryKind::Start,
+            one_start.clone(),
+            one_head.clone(),
+        ),
+        (heads, EntryKind::Head, one_head, one_start),
+    ] {
+        let limit = kind.limit();
+        assert_eq!(full.append(more.clone()), Err(LogFull { kind, limit }));
+        let bytes = full.encode();
+        let longer = Entry::new(full.next_number(), more).encode();
+        let longer = [&bytes[..], &longer].concat();
+        let error = MeasuredLogError::TooManyEntries { kind, limit };
+        assert_eq!(MeasuredLog::parse(&longer), Err(error));
+        assert_eq!(MeasuredLog::parse(&bytes), Ok(full.clone()));
+        full.append(other).unwrap();
+        assert!(full.encode().len() <= MAX_MEASURED_LOG_BYTES);
+        assert_eq!(MeasuredLog::parse(&full.encode()), Ok(full));
+    }
 }
 
 #[test]
@@ -165,17 +294,36 @@ fn a_start_is_told_in_sha256_and_plain_text() {
     }
 }
 
+fn any_start() -> impl Strategy<Value = Measured> {
+    let told = (any::<[u8; 4]>(), any::<bool>(), 0_u64..3, "[!-~]{1,64}");
+    told.prop_map(|(seed, has_model, level, version)| {
+        let model = has_model.then(|| sha256(&seed));
+        let level = SandboxLevel::from_number(level).unwrap();
+        let start = Start::new(sha256(&seed), model, level, &version);
+        start.unwrap().into()
+    })
+}
+
+fn any_head() -> impl Strategy<Value = Measured> {
+    // Small numbers and large ones: each length has its own encoding.
+    let sequence = (any::<u64>(), 0..64_u32).prop_map(|(number, bits)| number >> bits);
+    let head = (sequence, any::<[u8; 32]>());
+    head.prop_map(|(sequence, digest)| Head::new(sequence, digest).into())
+}
+
 proptest! {
     #[test]
     fn what_is_written_is_read(
-        starts in proptest::collection::vec((any::<[u8; 4]>(), any::<bool>(), 0_u64..3, "[!-~]{1,64}"), 0..8)
+        entries in proptest::collection::vec(prop_oneof![any_start(), any_head()], 0..8)
     ) {
         let mut log = MeasuredLog::new();
-        for (seed, has_model, level, version) in starts {
-            let model = has_model.then(|| sha256(&seed));
-            let level = SandboxLevel::from_number(level).unwrap();
-            let start = Start::new(sha256(&seed), model, level, &version).unwrap();
-            assert!(log.append(start).unwrap().encode().len() <= MAX_ENTRY_BYTES);
+        for measured in entries {
+            let entry = log.append(measured).unwrap();
+            let most = match entry.kind() {
+                EntryKind::Start => MAX_ENTRY_BYTES,
+                EntryKind::Head => MAX_HEAD_BYTES,
+            };
+            assert!(entry.encode().len() <= most);
         }
         prop_assert_eq!(MeasuredLog::parse(&log.encode()), Ok(log));
     }
@@ -192,12 +340,15 @@ proptest! {
 
 #[test]
 fn every_truncation_and_flipped_bit_is_refused_or_another_log() {
-    let log = log(2);
+    let log = mixed();
     let bytes = log.encode();
-    let first = bytes.len() / 2;
+    let mut ends = vec![0];
+    for entry in log.entries() {
+        ends.push(ends[ends.len() - 1] + entry.encode().len());
+    }
     for length in 0..bytes.len() {
         let cut = MeasuredLog::parse(&bytes[..length]);
-        assert_eq!(cut.is_ok(), length == 0 || length == first, "at {length}");
+        assert_eq!(cut.is_ok(), ends.contains(&length), "at {length}");
     }
     let reset = HashAlgorithm::Sha256.zero();
     for bit in 0..bytes.len() * 8 {

@@ -19,6 +19,7 @@ mod tests;
 
 use std::fmt;
 
+use earnest_evidence::measured::Head;
 use earnest_evidence::tpm::{Attested, Name, ObjectAttributes, PcrSelection, PublicKey};
 use earnest_evidence::{Evidence, HashAlgorithm, Nonce};
 
@@ -52,7 +53,8 @@ pub enum Check {
     FirmwareLog,
     /// That the boot PCRs are as the reference values have them.
     BootState,
-    /// That Earnest's own log leads to its PCR, and every start in it may be.
+    /// That Earnest's own log leads to its PCR, every start in it may be, and the heads of the
+    /// audit log in it only grow.
     MeasuredLog,
     /// That the device's authority key is in the same TPM.
     Authority,
@@ -105,6 +107,7 @@ pub struct Appraisal {
     result_lifetime_seconds: u32,
     nonce: Nonce,
     quote: Option<Quote>,
+    audit_head: Option<Head>,
     checks: Vec<CheckResult>,
 }
 
@@ -127,6 +130,13 @@ impl Appraisal {
     /// The quote, if it can be believed.
     pub fn quote(&self) -> Option<&Quote> {
         self.quote.as_ref()
+    }
+
+    /// The newest head of the audit log that the device anchored since boot, if it anchored one:
+    /// it is under the quote, whatever else was refused. Whether it follows the heads that were
+    /// seen before is for whoever saw them.
+    pub fn audit_head(&self) -> Option<&Head> {
+        self.audit_head.as_ref()
     }
 
     /// Whether nothing was refused.
@@ -166,7 +176,7 @@ pub fn appraise(
     let quote = check_quote(&mut checks, evidence, key.as_ref(), nonce);
     check_pcrs(&mut checks, evidence, policy, quote.as_ref());
     let before_starts = boot::check(&mut checks, evidence, reference, policy);
-    starts::check(&mut checks, evidence, reference, policy, &before_starts);
+    let head = starts::check(&mut checks, evidence, reference, policy, &before_starts);
     check_authority(&mut checks, evidence, policy, key.as_ref());
     check_tpm(&mut checks, enrolment, policy);
     Appraisal {
@@ -177,9 +187,23 @@ pub fn appraise(
         reference: reference.name().to_owned(),
         result_lifetime_seconds: policy.result_lifetime_seconds(),
         nonce: evidence.nonce,
+        // Values that no quote vouches for prove no log either.
+        audit_head: head
+            .filter(|_| quote.is_some() && checks.0.iter().all(|check| !is_quotes_failure(check))),
         quote,
         checks: checks.0,
     }
+}
+
+/// Whether the values of the PCRs are not those of a quote for this nonce.
+fn is_quotes_failure(result: &CheckResult) -> bool {
+    let about = [
+        Check::Freshness,
+        Check::AttestationKey,
+        Check::Quote,
+        Check::Pcrs,
+    ];
+    result.outcome == Outcome::Failed && about.contains(&result.check)
 }
 
 /// The checks as they are made.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use earnest_evidence::firmware::{EventKind, LogError};
-use earnest_evidence::measured::MeasuredLogError;
+use earnest_evidence::measured::{Head, MeasuredLogError};
 use earnest_evidence::tpm::{Name, PcrSelection, PcrSet};
 use earnest_evidence::{Digest, HashAlgorithm, Nonce};
 
@@ -192,6 +192,19 @@ pub enum Refusal {
         /// What the log leads to.
         found: Digest,
     },
+    /// The audit log's heads do not grow: it was cut or begun anew between the two.
+    #[error(
+        "entry {number} of Earnest's own log anchors the audit log at {found}; expected is one \
+         behind {expected}, which was anchored before"
+    )]
+    Heads {
+        /// The entry.
+        number: u32,
+        /// The head before it.
+        expected: Head,
+        /// The head that does not follow.
+        found: Head,
+    },
     /// The reference values say nothing of starts.
     #[error("the reference values say nothing of the daemon's starts")]
     UnreferencedStarts,
@@ -297,6 +310,7 @@ impl Refusal {
             Refusal::NoMeasuredLog => "no_measured_log",
             Refusal::MeasuredLog(_) => "measured_log_malformed",
             Refusal::MeasuredReplay { .. } => "measured_log_replay",
+            Refusal::Heads { .. } => "audit_log_went_back",
             Refusal::UnreferencedStarts => "no_reference_of_starts",
             Refusal::Start { .. } => "start_not_allowed",
             Refusal::Software { .. } => "software_version",

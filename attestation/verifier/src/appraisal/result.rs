@@ -53,6 +53,7 @@ impl Appraisal {
                         device: self.device.clone(),
                         ak_name: self.ak_name.clone(),
                         tpm: self.tpm.clone(),
+                        audit_head: self.audit_head,
                         checks: self.checks.iter().flat_map(claims).collect(),
                     },
                 },

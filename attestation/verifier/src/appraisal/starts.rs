@@ -1,42 +1,48 @@
-//! Earnest's own log: against its PCR, and each start against what a start may be.
+//! Earnest's own log: against its PCR, each start against what a start may be, and each head
+//! of the audit log against the one before it.
 
-use earnest_evidence::measured::{Entry, MeasuredLog};
+use earnest_evidence::measured::{Entry, Head, MeasuredLog};
 use earnest_evidence::{Digest, Evidence};
 
 use super::{Check, Checks, Refusal};
 use crate::policy::{Need, Policy};
 use crate::reference::{ReferenceValues, StartReference};
 
+/// Checks the log, and gives the newest head of the audit log where log and PCR agree and the
+/// heads only grow.
 pub(super) fn check(
     checks: &mut Checks,
     evidence: &Evidence,
     reference: &ReferenceValues,
     policy: &Policy,
     before: &Digest,
-) {
+) -> Option<Head> {
     let log = match evidence.parse_measured_log() {
         Ok(log) => log,
         Err(error) => {
-            return checks.made(Check::MeasuredLog, vec![Refusal::MeasuredLog(error)]);
+            checks.made(Check::MeasuredLog, vec![Refusal::MeasuredLog(error)]);
+            return None;
         }
     };
-    if log.entries().is_empty() {
+    let mut refusals = Vec::new();
+    refusals.extend(check_replay(evidence, policy, &log, before));
+    refusals.extend(check_heads(&log));
+    let newest = log.heads().last().filter(|_| refusals.is_empty()).copied();
+    if log.starts().next().is_none() {
         let withheld = evidence
             .pcrs
             .value(policy.bank(), policy.measured_pcr())
             .is_some_and(|value| value != before);
-        return match policy.measured_log() {
+        match policy.measured_log() {
             // A log that nobody asks for may be missing, but not the log of what did happen.
-            Need::Optional if withheld => {
-                let refusals = check_replay(evidence, policy, &log, before);
-                checks.made(Check::MeasuredLog, Vec::from_iter(refusals));
+            Need::Optional if withheld || !log.entries().is_empty() => {
+                checks.made(Check::MeasuredLog, refusals);
             }
             Need::Required => checks.made(Check::MeasuredLog, vec![Refusal::NoMeasuredLog]),
             Need::Optional => checks.left_out(Check::MeasuredLog),
-        };
+        }
+        return newest;
     }
-    let mut refusals = Vec::new();
-    refusals.extend(check_replay(evidence, policy, &log, before));
     match reference.starts() {
         None => refusals.push(Refusal::UnreferencedStarts),
         Some(allowed) => {
@@ -48,15 +54,37 @@ pub(super) fn check(
             );
         }
     }
-    if let Some(last) = log.entries().last()
-        && last.start().version() != evidence.software
+    if let Some(last) = log.starts().last()
+        && last.version() != evidence.software
     {
         refusals.push(Refusal::Software {
-            expected: last.start().version().to_owned(),
+            expected: last.version().to_owned(),
             found: evidence.software.clone(),
         });
     }
     checks.made(Check::MeasuredLog, refusals);
+    newest
+}
+
+/// The first head that is not of more entries than the one before it: between the two, the
+/// audit log was cut, or begun anew.
+fn check_heads(log: &MeasuredLog) -> Option<Refusal> {
+    let mut heads = log
+        .entries()
+        .iter()
+        .filter_map(|entry| Some((entry.number(), *entry.head()?)));
+    let (_, mut earlier) = heads.next()?;
+    for (number, head) in heads {
+        if head.sequence() <= earlier.sequence() {
+            return Some(Refusal::Heads {
+                number,
+                expected: earlier,
+                found: head,
+            });
+        }
+        earlier = head;
+    }
+    None
 }
 
 /// The log starts at what the boot left in its PCR, which must be quoted.
@@ -82,7 +110,7 @@ fn check_replay(
 }
 
 fn check_start(entry: &Entry, allowed: &StartReference) -> Option<Refusal> {
-    let start = entry.start();
+    let start = entry.start()?;
     let refusal = |field, expected: String, found: String| {
         Some(Refusal::Start {
             number: entry.number(),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use earnest_evidence::measured::Head;
 use earnest_evidence::tpm::Name;
 use earnest_evidence::{Digest, Nonce};
 use serde::{Deserialize, Serialize};
@@ -186,6 +187,11 @@ pub struct VerifierClaims {
     pub ak_name: Name,
     /// Its TPM, as its maker's certificate has it.
     pub tpm: TpmClaim,
+    /// The newest head of the device's audit log that it anchored since boot: `sequence`, the
+    /// number of the log's last entry, and `digest`, the SHA-256 of its chain up to there. Left
+    /// out where it anchored none, or nothing vouches for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_head: Option<Head>,
     /// Each check and its outcome.
     pub checks: Vec<CheckClaim>,
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use earnest_evidence::firmware::{EventLog, LogError};
-use earnest_evidence::measured::{MeasuredLogError, SandboxLevel};
+use earnest_evidence::measured::{MeasuredLogError, SandboxLevel, Start};
 use earnest_evidence::{Digest, Evidence, HashAlgorithm};
 
 use super::{
@@ -86,10 +86,10 @@ fn events(log: &EventLog<'_>, bank: HashAlgorithm, pcr: u8) -> Vec<Digest> {
 /// What the starts of the log have in common with those to come: just what they had.
 fn starts(evidence: &Evidence) -> Result<Option<StartReference>, MeasuredLogError> {
     let log = evidence.parse_measured_log()?;
-    if log.entries().is_empty() {
+    let starts = || log.starts();
+    if starts().next().is_none() {
         return Ok(None);
     }
-    let starts = || log.entries().iter().map(|entry| entry.start());
     Ok(Some(StartReference {
         configurations: starts().map(|start| *start.configuration()).collect(),
         models: starts()
@@ -98,7 +98,7 @@ fn starts(evidence: &Evidence) -> Result<Option<StartReference>, MeasuredLogErro
         without_model: starts().any(|start| start.model().is_none()),
         versions: starts().map(|start| start.version().to_owned()).collect(),
         least_sandbox: starts()
-            .map(|start| start.sandbox())
+            .map(Start::sandbox)
             .min()
             .unwrap_or(SandboxLevel::Full),
     }))

@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Command;
 
+use earnest_evidence::measured::Head;
 use earnest_evidence::tpm::Name;
 use earnest_evidence::{HashAlgorithm, Nonce};
 use earnest_verifier::ear::{
@@ -88,6 +89,7 @@ fn ear(now: i64) -> Ear {
                         version: "id:00010002".to_owned(),
                         software: false,
                     },
+                    audit_head: Some(Head::new(7, [0xab; 32])),
                     checks: vec![claim],
                 },
             },

@@ -76,8 +76,7 @@ impl Sealed {
         )
         .expect("the version of this program is short and printable");
         let starts = self.device.starts()?;
-        let told = |entry: &earnest_evidence::measured::Entry| *entry.start() == start;
-        if !starts.log.entries().iter().any(told) {
+        if !starts.log.starts().any(|told| *told == start) {
             self.device.measure_start(start)?;
         }
         Ok(())

@@ -37,7 +37,7 @@ pub(super) fn status(device: &Device) -> Result<String, Failure> {
         ("boot", format!("{} of this TPM", clock.reset_count)),
         (
             "starts since boot",
-            device.starts()?.log.entries().len().to_string(),
+            device.starts()?.log.starts().count().to_string(),
         ),
     ];
     for (name, value) in lines {
