@@ -14,6 +14,10 @@
 //! - A leaf has a fresh key that lives in memory, for a day unless told otherwise, so that a
 //!   handshake never waits for the TPM and what leaks is soon worth nothing.
 //!
+//! - A client's certificate is of a key that the client made and shows a signature of
+//!   ([`Authority::certify_client`]). It names an app, and is good for clients of TLS alone: nobody
+//!   can serve with it. The daemon goes by its digest, not by its name.
+//!
 //! ```no_run
 //! use std::time::SystemTime;
 //!
@@ -47,8 +51,14 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::folder::Folder;
 
+mod client;
 #[cfg(test)]
 mod tests;
+
+pub use client::{
+    CertifyError, ClientCertificate, LEAST_CLIENT_LIFE, MAX_APP_BYTES, MOST_CLIENT_LIFE,
+    client_request,
+};
 
 /// The authority's certificate, in the device's folder.
 pub const CERTIFICATE_FILE: &str = "authority.pem";
@@ -238,11 +248,11 @@ impl fmt::Debug for Leaf {
     }
 }
 
-/// Seconds since 1970, within what certificates can say for a whole leaf.
+/// Seconds since 1970, within what certificates can say for whatever lives longest.
 fn since_1970(time: SystemTime) -> u64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH);
     let since = since.map_or(0, |since| since.as_secs());
-    since.min(END_OF_TIME - MOST_LIFE.as_secs())
+    since.min(END_OF_TIME - MOST_CLIENT_LIFE.as_secs())
 }
 
 /// Everything about the authority's certificate but its signature; it follows from the key.
@@ -283,9 +293,7 @@ fn leaf_parameters(from: u64, until: u64) -> Result<CertificateParams, rcgen::Er
     parameters
         .distinguished_name
         .push(DnType::CommonName, LOCALHOST);
-    let time = |seconds| date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
-    parameters.not_before = time(from);
-    parameters.not_after = time(until);
+    set_times(&mut parameters, from, until);
     parameters.subject_alt_names = vec![
         SanType::DnsName(LOCALHOST.try_into()?),
         SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)),
@@ -296,6 +304,13 @@ fn leaf_parameters(from: u64, until: u64) -> Result<CertificateParams, rcgen::Er
     parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     parameters.use_authority_key_identifier_extension = true;
     Ok(parameters)
+}
+
+/// From when and until when, in seconds since 1970.
+fn set_times(parameters: &mut CertificateParams, from: u64, until: u64) {
+    let time = |seconds| date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
+    parameters.not_before = time(from);
+    parameters.not_after = time(until);
 }
 
 fn certificate_of(point: &[u8], signer: &impl SigningKey) -> Result<Vec<u8>, rcgen::Error> {
@@ -367,7 +382,7 @@ fn number(der: &[u8]) -> Option<([u8; 32], &[u8])> {
     Some((number, behind))
 }
 
-/// A public key alone.
+/// A public key of P-256 alone.
 struct KeyOf<'a>(&'a [u8]);
 
 impl PublicKeyData for KeyOf<'_> {

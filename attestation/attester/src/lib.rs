@@ -3,7 +3,8 @@
 //! - [`Folder`] and [`Configuration`]: what a device keeps, and what it was told.
 //! - [`Device`]: a provisioned device with its TPM, opened.
 //! - [`enrol`]: how a fleet comes to know the device.
-//! - [`starts`]: the measured log, an entry for each start of the daemon.
+//! - [`starts`]: the measured log, an entry for each start of the daemon, and for each head of
+//!   the audit log that it anchors.
 //! - [`gather()`]: evidence for a nonce, and its parts for other people's tools.
 //! - [`result`]: the verdict that the fleet sent back, for as long as it holds.
 //! - [`keys`]: the fleet's public keys.

@@ -10,6 +10,8 @@
 //! 4. [`ear`]: the outcome is a signed result, bound to the key and to the boot, which others
 //!    check without appraising again.
 //!
+//! Beside that way, [`request`] reads what a device's own authority is asked to certify.
+//!
 //! Nothing here reads a clock, a file or a random source: times, trust anchors and randomness
 //! are passed in. Every reason to refuse is a variant of its own with what was expected and what
 //! was found. What a stranger sent is read by parsers that have bounds and do not panic.
@@ -35,6 +37,7 @@ pub mod freshness;
 pub mod policy;
 pub mod quote;
 pub mod reference;
+pub mod request;
 
 #[cfg(any(test, feature = "simulation"))]
 pub mod simulation;

@@ -1,45 +1,45 @@
 //! DER (ITU-T X.690), as far as certificates need it: definite lengths, one-byte tags.
 
 /// Tags of the types that certificates are made of (X.690, 8.1.2, and X.680).
-pub(super) mod tag {
-    pub(in super::super) const BOOLEAN: u8 = 0x01;
-    pub(in super::super) const INTEGER: u8 = 0x02;
-    pub(in super::super) const BIT_STRING: u8 = 0x03;
-    pub(in super::super) const OCTET_STRING: u8 = 0x04;
-    pub(in super::super) const OBJECT_IDENTIFIER: u8 = 0x06;
-    pub(in super::super) const UTC_TIME: u8 = 0x17;
-    pub(in super::super) const GENERALIZED_TIME: u8 = 0x18;
-    pub(in super::super) const SEQUENCE: u8 = 0x30;
-    pub(in super::super) const SET: u8 = 0x31;
-    pub(in super::super) const CONTEXT_0: u8 = 0xa0;
-    pub(in super::super) const CONTEXT_3: u8 = 0xa3;
-    pub(in super::super) const CONTEXT_4: u8 = 0xa4;
+pub(crate) mod tag {
+    pub(crate) const BOOLEAN: u8 = 0x01;
+    pub(crate) const INTEGER: u8 = 0x02;
+    pub(crate) const BIT_STRING: u8 = 0x03;
+    pub(crate) const OCTET_STRING: u8 = 0x04;
+    pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
+    pub(crate) const UTC_TIME: u8 = 0x17;
+    pub(crate) const GENERALIZED_TIME: u8 = 0x18;
+    pub(crate) const SEQUENCE: u8 = 0x30;
+    pub(crate) const SET: u8 = 0x31;
+    pub(crate) const CONTEXT_0: u8 = 0xa0;
+    pub(crate) const CONTEXT_3: u8 = 0xa3;
+    pub(crate) const CONTEXT_4: u8 = 0xa4;
 }
 
 /// One element: its tag, its content, and all its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Element<'b> {
-    pub(super) tag: u8,
-    pub(super) content: &'b [u8],
-    pub(super) whole: &'b [u8],
+pub(crate) struct Element<'b> {
+    pub(crate) tag: u8,
+    pub(crate) content: &'b [u8],
+    pub(crate) whole: &'b [u8],
 }
 
 /// Elements one behind the other, taken from the front. `None` stands for bytes that are no
 /// DER or not the element asked for: the caller knows what it looked for, and says so.
 #[derive(Debug, Clone)]
-pub(super) struct Elements<'b>(&'b [u8]);
+pub(crate) struct Elements<'b>(&'b [u8]);
 
 impl<'b> Elements<'b> {
-    pub(super) fn new(bytes: &'b [u8]) -> Elements<'b> {
+    pub(crate) fn new(bytes: &'b [u8]) -> Elements<'b> {
         Elements(bytes)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The next element, whatever it is.
-    pub(super) fn any(&mut self) -> Option<Element<'b>> {
+    pub(crate) fn any(&mut self) -> Option<Element<'b>> {
         let (&tag, after_tag) = self.0.split_first()?;
         // A tag number of 31 and more goes on in the next byte; certificates have none.
         if tag & 0x1f == 0x1f {
@@ -57,7 +57,7 @@ impl<'b> Elements<'b> {
     }
 
     /// The next element, which must have this tag.
-    pub(super) fn expect(&mut self, tag: u8) -> Option<Element<'b>> {
+    pub(crate) fn expect(&mut self, tag: u8) -> Option<Element<'b>> {
         let mut ahead = self.clone();
         let element = ahead.any().filter(|element| element.tag == tag)?;
         *self = ahead;
@@ -65,13 +65,13 @@ impl<'b> Elements<'b> {
     }
 
     /// What is inside the next element, which must have this tag.
-    pub(super) fn enter(&mut self, tag: u8) -> Option<Elements<'b>> {
+    pub(crate) fn enter(&mut self, tag: u8) -> Option<Elements<'b>> {
         self.expect(tag)
             .map(|element| Elements::new(element.content))
     }
 
     /// Goes past the next element if it has this tag.
-    pub(super) fn skip(&mut self, tag: u8) {
+    pub(crate) fn skip(&mut self, tag: u8) {
         // It is optional, so that its absence is no failure.
         let _ = self.expect(tag);
     }
@@ -98,7 +98,7 @@ fn length(bytes: &[u8]) -> Option<(usize, &[u8])> {
 }
 
 /// The bytes of a non-negative INTEGER, without the zero that marks it as such.
-pub(super) fn unsigned<'b>(element: &Element<'b>) -> Option<&'b [u8]> {
+pub(crate) fn unsigned<'b>(element: &Element<'b>) -> Option<&'b [u8]> {
     match element.content {
         [0, second, ..] if *second < 0x80 => None,
         [0] | [] => None,

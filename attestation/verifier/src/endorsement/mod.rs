@@ -21,7 +21,7 @@
 
 mod certificate;
 mod chain;
-mod der;
+pub(crate) mod der;
 mod pem;
 
 pub use certificate::{MAX_CERTIFICATE_BYTES, TpmDescription};
