@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// Most bytes of an application's name.
 pub const MAX_APP_BYTES: usize = 64;
 
@@ -19,13 +21,41 @@ pub const MAX_APP_BYTES: usize = 64;
 /// assert_eq!(AppId::of_uid(1000).as_str(), "uid-1000");
 /// # Ok::<(), earnest_policy::AppIdError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct AppId(String);
+
+/// What the names begin with that users have without registration.
+const OF_UID: &str = "uid-";
 
 impl AppId {
     /// The name of everything that a user runs without naming it.
     pub fn of_uid(uid: u32) -> AppId {
-        AppId(format!("uid-{uid}"))
+        AppId(format!("{OF_UID}{uid}"))
+    }
+
+    /// The name of a program that a user runs under a name that nobody registered. The user is
+    /// part of it, so that two users who choose the same name share no worker and no limits:
+    /// `notes` of user 1000 goes by `uid-1000.notes`.
+    ///
+    /// Nothing where the name is too long with the user before it, or is made up to look like
+    /// a user's. What already is a name of this user's stays itself.
+    pub fn unregistered(uid: u32, name: &AppId) -> Option<AppId> {
+        let own = AppId::of_uid(uid);
+        let rest = name.0.strip_prefix(&own.0);
+        if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.')) {
+            return Some(name.clone());
+        }
+        if name.is_of_a_uid() {
+            return None;
+        }
+        format!("{own}.{name}").parse().ok()
+    }
+
+    /// Whether the name is one that users have without registration, which no registered
+    /// application may bear.
+    pub fn is_of_a_uid(&self) -> bool {
+        self.0.starts_with(OF_UID)
     }
 
     /// The name.
@@ -52,6 +82,20 @@ impl FromStr for AppId {
             Some(place) => Err(AppIdError::Character { place }),
             None => Ok(AppId(name.to_owned())),
         }
+    }
+}
+
+impl TryFrom<String> for AppId {
+    type Error = AppIdError;
+
+    fn try_from(name: String) -> Result<AppId, AppIdError> {
+        name.parse()
+    }
+}
+
+impl From<AppId> for String {
+    fn from(app: AppId) -> String {
+        app.0
     }
 }
 
@@ -108,6 +152,28 @@ mod tests {
         check("a\nb", Err(AppIdError::Character { place: 1 }));
         check("a/b", Err(AppIdError::Character { place: 1 }));
         check("ab\u{e9}", Err(AppIdError::Character { place: 2 }));
+    }
+
+    #[test]
+    fn users_who_choose_the_same_name_are_told_apart() {
+        let named = |uid, name: &str| {
+            let name = name.parse().unwrap();
+            AppId::unregistered(uid, &name).map(|app| app.to_string())
+        };
+        assert_eq!(named(1000, "notes").as_deref(), Some("uid-1000.notes"));
+        assert_eq!(named(1001, "notes").as_deref(), Some("uid-1001.notes"));
+        for own in ["uid-1000", "uid-1000.notes"] {
+            assert_eq!(named(1000, own).as_deref(), Some(own));
+        }
+        assert_eq!(named(100, "uid-1000"), None);
+        for posing in ["uid-1000", "uid-1000.notes", "uid-"] {
+            assert_eq!(named(1001, posing), None);
+        }
+        assert_eq!(
+            named(1000, &"a".repeat(55)).map(|name| name.len()),
+            Some(64)
+        );
+        assert_eq!(named(1000, &"a".repeat(56)), None);
     }
 
     proptest! {

@@ -22,25 +22,73 @@ pub enum Origin {
     },
 }
 
+impl Origin {
+    /// The user at the other end, where it is known.
+    pub fn uid(&self) -> Option<u32> {
+        match *self {
+            Origin::Unix { uid, .. } => Some(uid),
+            Origin::Loopback { uid } => uid,
+        }
+    }
+}
+
 /// Who asks, and when.
+///
+/// ```
+/// use std::time::Duration;
+/// use earnest_policy::{Applicant, Origin};
+/// let origin = Origin::Loopback { uid: Some(1000) };
+/// let applicant = Applicant {
+///     bearer: Some("..."),
+///     ..Applicant::new(origin, Duration::from_secs(60), Duration::from_secs(1_800_000_000))
+/// };
+/// assert!(applicant.second_factor.is_none());
+/// ```
 #[derive(Clone, Copy)]
 pub struct Applicant<'a> {
     /// Where the connection comes from.
     pub origin: Origin,
     /// The bearer token of the request (RFC 6750, section 2.1), without the word `Bearer`.
     pub bearer: Option<&'a str>,
+    /// The SHA-256 of the DER of the certificate that the client proved to have the key of.
+    pub certificate: Option<[u8; 32]>,
+    /// The cookie of a browser's session.
+    pub session: Option<&'a str>,
+    /// The code of a second factor.
+    pub second_factor: Option<&'a str>,
     /// The time, on CLOCK_BOOTTIME.
     pub now: Duration,
+    /// The time since 1970 on the wall clock, which somebody may set.
+    pub wall: Duration,
 }
 
-/// Without the token.
+impl Applicant<'_> {
+    /// Who comes with nothing but the word of the kernel.
+    pub fn new(origin: Origin, now: Duration, wall: Duration) -> Applicant<'static> {
+        Applicant {
+            origin,
+            bearer: None,
+            certificate: None,
+            session: None,
+            second_factor: None,
+            now,
+            wall,
+        }
+    }
+}
+
+/// Without token, cookie and code.
 impl fmt::Debug for Applicant<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Applicant")
             .field("origin", &self.origin)
             .field("bearer", &self.bearer.map(|_| "..."))
+            .field("certificate", &self.certificate.map(|_| "..."))
+            .field("session", &self.session.map(|_| "..."))
+            .field("second_factor", &self.second_factor.map(|_| "..."))
             .field("now", &self.now)
+            .field("wall", &self.wall)
             .finish()
     }
 }

@@ -8,24 +8,31 @@
 //! - [`Denial`] is why not, for the log. Whoever was denied is told [`Denial::PUBLIC`] in every
 //!   case, so that trying tells nothing.
 //!
-//! On the Unix socket the kernel says who calls, and that suffices. On loopback TCP anybody can
-//! connect, a web page included: a token is required, and the user at the other end must be the
-//! one that it was given to, so that a token is worth nothing in other hands. What operators do
-//! goes over the Unix socket alone.
+//! - The [`Book`] holds the applications that operators registered, people's second factors and
+//!   command lists. It lies sealed on disk, and is here while the gate is open.
 //!
-//! The crate does no I/O: origins and times are passed in. Scopes and rates for each application
-//! will stand behind the same [`Policy::permit`].
+//! On the Unix socket the kernel says who calls, and that suffices. On loopback TCP anybody can
+//! connect, a web page included: a token or a certificate is required, and the user at the other
+//! end must be one that it was given to, so that neither is worth anything in other hands. What
+//! operators and auditors do goes over the Unix socket alone, and takes the code of a second
+//! factor each time.
+//!
+//! Whoever the configuration's blanket list names may find speech and transcribe under any name,
+//! until an operator registers an application for that user: from then on registered
+//! applications alone count for it.
+//!
+//! The crate does no I/O: origins and times are passed in.
 //!
 //! ```
 //! use std::time::Duration;
 //! use earnest_policy::{AllowList, Applicant, Denial, Origin, Policy, Transcribe};
 //!
-//! let policy = Policy::new(AllowList { apps: vec![1000], operators: vec![] });
-//! let ask = |uid| policy.permit::<Transcribe>(&Applicant {
-//!     origin: Origin::Unix { uid, gid: uid, pid: None },
-//!     bearer: None,
-//!     now: Duration::from_secs(60),
-//! });
+//! let policy = Policy::new(AllowList { apps: vec![1000], ..AllowList::default() });
+//! let (now, wall) = (Duration::from_secs(60), Duration::from_secs(1_800_000_000));
+//! let ask = |uid| {
+//!     let origin = Origin::Unix { uid, gid: uid, pid: None };
+//!     policy.permit::<Transcribe>(&Applicant::new(origin, now, wall))
+//! };
 //! assert_eq!(ask(1000)?.app().as_str(), "uid-1000");
 //! assert_eq!(ask(1001).unwrap_err(), Denial::NotListed { uid: 1001, scope: "transcribe" });
 //! # Ok::<(), Denial>(())
@@ -34,7 +41,11 @@
 mod answers;
 mod app;
 mod applicant;
+mod audience;
+mod book;
 mod commands;
+mod denial;
+mod fingerprint;
 mod limits;
 mod lockout;
 mod numbers;
@@ -50,17 +61,30 @@ mod token;
 pub use answers::{AnswerRules, AnswerRulesError, REDACTED};
 pub use app::{AppId, AppIdError, MAX_APP_BYTES};
 pub use applicant::{Applicant, Origin};
+pub use audience::{Audience, AudienceError};
+pub use book::{
+    AppRecord, AppState, Book, BookError, ChangeError, FORMAT, MAX_APPS, MAX_BOOK_BYTES,
+    MAX_CERTIFICATES, MAX_COMMAND_LISTS, MAX_PEOPLE, MAX_UIDS, NewApp, Person, PinnedCertificate,
+    RecordError,
+};
 pub use commands::{
     CommandError, CommandList, MAX_NAME_BYTES, MAX_PHRASE_BYTES, MAX_PHRASE_WORDS, MAX_PHRASES,
     PlainName, PlainNameError,
 };
+pub use denial::{Denial, Face};
+pub use fingerprint::{Fingerprint, FingerprintError};
 pub use limits::{AppLimits, LimitsError};
 pub use lockout::{
     FAILURES, LONGEST_LOCKOUT, LockedOut, Lockout, MAX_SOURCES, SHORTEST_LOCKOUT, Source, WINDOW,
 };
 pub use permit::{Permit, Proof};
-pub use policy::{AllowList, Denial, Policy};
-pub use scope::{Audit, Command, Listen, Operate, Scope, See, Transcribe, Vad, Work};
+pub use policy::{
+    AllowList, Changed, EnrolError, Policy, Registered, Revision, Revoked, Snapshot, Unsaved,
+};
+pub use scope::{
+    Audit, Browse, Command, Listen, OfApps, Operate, Scope, ScopeName, ScopeNameError,
+    ScopeOrderError, ScopeSet, See, Tokens, Transcribe, Vad, Work,
+};
 pub use second_factor::{
     Enrolment, FREE_FAILURES, LONGEST_LOCK, NoRandomNumbers, PENDING_LIFETIME, PENDING_TRIES,
     PendingFactor, SHORTEST_LOCK, STEP, SecondFactor, SecondFactorRefused,
@@ -70,7 +94,10 @@ pub use sessions::{
     MAX_LINKS_OF_A_USER, MAX_SESSIONS, MAX_SESSIONS_OF_A_USER, SESSION_IDLE, SESSION_LIFETIME,
     SessionError,
 };
+#[cfg(any(test, feature = "simulation"))]
+pub use token::simulation;
 pub use token::{
-    DEFAULT_LIFETIME, IssueError, Issued, LifetimeError, MAX_LIFETIME, MAX_TOKENS,
-    MAX_TOKENS_OF_A_USER, MIN_LIFETIME, RenewError, TOKEN_BYTES, Token,
+    DEFAULT_LIFETIME, IssueError, Issued, LifetimeError, MAX_AGE, MAX_KEYS, MAX_LIFETIME,
+    MAX_TOKEN_BYTES, MAX_TOKENS, MAX_TOKENS_OF_A_USER, MIN_LIFETIME, RenewError, RotateError,
+    Token, Wish,
 };
