@@ -1,10 +1,10 @@
 //! The document around the sections.
 
+use super::PageState;
 use super::html::Html;
 use super::sections;
 use super::verdict::{Verdict, proven_until, verdict};
 use super::words::{Span, Utc};
-use super::PageState;
 
 /// The page's `Content-Security-Policy`: one style of this origin, and nothing else of anywhere.
 pub(crate) const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'none'; \
@@ -72,7 +72,7 @@ fn banner(html: &mut Html, state: &PageState, word: Verdict, reasons: &[String])
             Verdict::Attention => "Requests are served; proven ",
             _ => "Proven ",
         });
-        html.text(until).markup("</p>\n");
+        html.text(until).markup(".</p>\n");
     }
     if !reasons.is_empty() {
         html.markup("<ul>\n");

@@ -43,7 +43,7 @@ pub(crate) struct PageState {
     /// The version of the daemon.
     pub(crate) version: String,
     /// The model that is served.
-    pub(crate) model: String,
+    model: String,
     /// Time since the daemon listens.
     pub(crate) uptime: Duration,
     /// The wall clock, since 1970.

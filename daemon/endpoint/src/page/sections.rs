@@ -7,7 +7,7 @@ use earnest_gate::{ModeName, Standing};
 use earnest_telemetry::{AlertLevel, GateState};
 
 use super::html::Html;
-use super::words::{Coarse, Count, Grouped, Span, Spaced};
+use super::words::{Coarse, Count, Grouped, Spaced, Span};
 use super::{AlertState, AppState, MOST_ALERTS, MOST_APPS, MOST_EVENTS, PageState};
 
 /// Who behaves unusually, and what is done about it.
@@ -81,8 +81,8 @@ pub(crate) fn refusals(html: &mut Html, state: &PageState) {
         html.markup("</table>\n");
         if refusals.iter().any(|(reason, _)| reason.is_of_identity()) {
             html.markup(
-                "<p class=\"quiet\"><span class=\"key bad\"></span> who they say they are did \
-                 not hold</p>\n",
+                "<p class=\"quiet\"><span class=\"key bad\"></span> not believed to be who they \
+                 say they are</p>\n",
             );
         }
     }
@@ -109,7 +109,7 @@ fn bar(html: &mut Html, share: f64, open: &'static str) {
 /// Where the gate stands, what is proved, and until when.
 pub(crate) fn gate(html: &mut Html, state: &PageState) {
     let gate = &state.gate;
-    html.markup("<section>\n<h2>Gate and proof</h2>\n<dl>\n");
+    html.markup("<section class=\"tall\">\n<h2>Gate and proof</h2>\n<dl>\n");
     let tone = match gate.state {
         GateState::Attested => Tone::Good,
         GateState::Grace | GateState::Unsealed | GateState::Sealed => Tone::Warn,
@@ -126,7 +126,11 @@ pub(crate) fn gate(html: &mut Html, state: &PageState) {
             Span(Duration::from_secs(gate.for_seconds))
         ),
     );
-    row(html, "Mode", Tone::Plain, gate.mode);
+    let mode = match gate.mode {
+        ModeName::Local => "local: the TPM's own unsealing is the proof",
+        ModeName::Fleet => "fleet: a verifier has to vouch for this device",
+    };
+    row(html, "Mode", Tone::Plain, mode);
     let tpm = match state.software_tpm {
         true => (Tone::Warn, "software TPM, for development alone"),
         false => (Tone::Plain, "the machine's own"),
@@ -162,7 +166,12 @@ fn proved(html: &mut Html, state: &PageState) {
     let gate = &state.gate;
     match &gate.package {
         Some(digest) => {
-            row(html, "Boot", Tone::Good, "approved: the TPM unsealed the model");
+            row(
+                html,
+                "Boot",
+                Tone::Good,
+                "approved: the TPM unsealed the model",
+            );
             row(html, "Model", Tone::Plain, Short(digest));
         }
         None => row(html, "Boot", Tone::Warn, "nothing is unsealed"),
@@ -170,7 +179,9 @@ fn proved(html: &mut Html, state: &PageState) {
     if gate.mode != ModeName::Fleet {
         return;
     }
-    let left = gate.seconds_left.map(|left| Span(Duration::from_secs(left)));
+    let left = gate
+        .seconds_left
+        .map(|left| Span(Duration::from_secs(left)));
     match (gate.standing, left) {
         (Some(standing), Some(left)) => row(
             html,
@@ -185,7 +196,7 @@ fn proved(html: &mut Html, state: &PageState) {
                 (_, Standing::Warning) => format!("vouches with a warning for {left} more"),
             },
         ),
-        _ => row(html, "Verifier", Tone::Warn, "its word is not there"),
+        _ => row(html, "Verifier", Tone::Warn, "has not vouched"),
     }
 }
 
@@ -194,7 +205,12 @@ fn audit(html: &mut Html, state: &PageState) {
     let entries = Count(audit.entries, ["entry", "entries"]);
     match (audit.writable, audit.lost) {
         (false, _) => row(html, "Audit log", Tone::Bad, "cannot be written"),
-        (true, 0) => row(html, "Audit log", Tone::Good, format_args!("written, {entries}")),
+        (true, 0) => row(
+            html,
+            "Audit log",
+            Tone::Good,
+            format_args!("written, {entries}"),
+        ),
         (true, lost) => row(
             html,
             "Audit log",
@@ -268,7 +284,12 @@ pub(crate) fn load(html: &mut Html, state: &PageState) {
                 _ => Tone::Warn,
             };
             row(html, "Waiting", tone, Grouped(load.waiting as u64));
-            row(html, "Processes", Tone::Plain, Grouped(load.processes as u64));
+            row(
+                html,
+                "Processes",
+                Tone::Plain,
+                Grouped(load.processes as u64),
+            );
         }
         None => {
             html.markup("<p class=\"quiet\">There are no workers while the gate is closed.</p>\n");
@@ -277,7 +298,12 @@ pub(crate) fn load(html: &mut Html, state: &PageState) {
     }
     let all: u64 = hour.requests.iter().map(|count| u64::from(*count)).sum();
     let last = hour.requests.iter().rev().nth(1).copied().unwrap_or(0);
-    row(html, "Requests, last minute", Tone::Plain, Grouped(u64::from(last)));
+    row(
+        html,
+        "Requests, last minute",
+        Tone::Plain,
+        Grouped(u64::from(last)),
+    );
     row(html, "Requests, last hour", Tone::Plain, Grouped(all));
     row(html, "Sound, last hour", Tone::Plain, Span(hour.sound));
     html.markup("</dl>\n");

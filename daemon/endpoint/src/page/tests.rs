@@ -88,7 +88,10 @@ fn good() -> PageState {
         ],
         findings: 0,
         events: vec![
-            event(2, "request 2231 ended (notes): 200 after 812 ms, 6400 ms of sound"),
+            event(
+                2,
+                "request 2231 ended (notes): 200 after 812 ms, 6400 ms of sound",
+            ),
             event(3, "request 2231 begun (notes)"),
             event(1080, "self-test passed: 3 clips"),
         ],
@@ -116,7 +119,14 @@ fn attacked() -> PageState {
             ..state.gate.clone()
         },
         alerts: vec![
-            alert(12, "uid-1001", AlertKind::Guessing, AlertLevel::Throttle, 4, 38),
+            alert(
+                12,
+                "uid-1001",
+                AlertKind::Guessing,
+                AlertLevel::Throttle,
+                4,
+                38,
+            ),
             alert(
                 11,
                 "screen-reader",
@@ -154,7 +164,12 @@ fn attacked() -> PageState {
         }),
         apps: vec![
             app("notes", &[Scope::Transcribe], Some(MINUTE), Some(0.31)),
-            app("transcript-batch", &[Scope::Transcribe], Some(MINUTE), Some(1.0)),
+            app(
+                "transcript-batch",
+                &[Scope::Transcribe],
+                Some(MINUTE),
+                Some(1.0),
+            ),
             app(
                 "screen-reader",
                 &[Scope::Vad, Scope::Transcribe],
@@ -171,7 +186,10 @@ fn attacked() -> PageState {
         events: vec![
             event(1, "refused: quarantined (transcript-batch)"),
             event(4, "refused: bad_token"),
-            event(240, "alert 12: guessing, throttle (uid 1001) after 38 requests"),
+            event(
+                240,
+                "alert 12: guessing, throttle (uid 1001) after 38 requests",
+            ),
         ],
         ..state
     }
@@ -211,13 +229,327 @@ fn closed() -> PageState {
     }
 }
 
-#[test]
-fn samples() {
-    if let Some(folder) = std::env::var_os("EARNEST_PAGE_SAMPLES") {
-        let folder = std::path::PathBuf::from(folder);
-        for (name, state) in [("good", good()), ("attacked", attacked()), ("closed", closed())] {
-            std::fs::write(folder.join(format!("{name}.html")), render(&state)).unwrap();
-        }
-        std::fs::write(folder.join("status.css"), STYLE).unwrap();
+/// Holds a page to the one that was looked at.
+fn check(state: &PageState, golden: &str, name: &str) {
+    let found = render(state);
+    if found != golden {
+        let place = std::env::temp_dir().join(name);
+        std::fs::write(&place, &found).expect("a place for what differs");
+        panic!(
+            "{name} is another page than it was: see {}",
+            place.display()
+        );
     }
+}
+
+#[test]
+fn pages_are_those_that_were_looked_at() {
+    check(&good(), include_str!("golden/good.html"), "good.html");
+    let attacked = attacked();
+    check(
+        &attacked,
+        include_str!("golden/attacked.html"),
+        "attacked.html",
+    );
+    check(&closed(), include_str!("golden/closed.html"), "closed.html");
+}
+
+#[test]
+fn risk_comes_first() {
+    let page = render(&attacked());
+    let places: Vec<usize> = [
+        "class=\"verdict attention\"",
+        "<h2>Alerts",
+        "Quarantined",
+        "Throttled",
+        "Watched",
+        "<h2>Refused",
+        "<h2>Gate",
+        "<h2>Load",
+        "<h2>Applications",
+        "<h2>Last events",
+    ]
+    .iter()
+    .map(|part| {
+        page.find(part)
+            .unwrap_or_else(|| panic!("{part} is missing"))
+    })
+    .collect();
+    assert!(places.is_sorted(), "{places:?}");
+}
+
+/// Holds a verdict and the words of its first reason.
+fn judged(state: &PageState, expected: Verdict, reason: &str) {
+    let (word, reasons) = verdict(state);
+    assert_eq!(word, expected, "{reasons:?}");
+    let first = reasons.first().map_or("", String::as_str);
+    assert!(first.contains(reason), "{first:?} does not tell {reason:?}");
+}
+
+#[test]
+fn the_verdict_is_open_only_where_nothing_is_amiss() {
+    type Change = fn(&mut PageState);
+    judged(&good(), Verdict::Open, "");
+    judged(&closed(), Verdict::Closed, "measurement changed");
+    judged(
+        &attacked(),
+        Verdict::Attention,
+        "1 quarantined, 1 throttled, 1 watched",
+    );
+    let amiss: [(Change, Verdict, &str); 11] = [
+        (
+            |state| state.software_tpm = true,
+            Verdict::Attention,
+            "software TPM",
+        ),
+        (
+            |state| state.audit.writable = false,
+            Verdict::Closed,
+            "audit log cannot be written",
+        ),
+        (
+            |state| state.audit.lost = 1,
+            Verdict::Attention,
+            "misses 1 event",
+        ),
+        (
+            |state| state.gate.state = GateState::Grace,
+            Verdict::Attention,
+            "in grace",
+        ),
+        (
+            |state| state.gate.standing = Some(Standing::Warning),
+            Verdict::Attention,
+            "with a warning",
+        ),
+        (
+            |state| state.sandbox = Some("partial".to_owned()),
+            Verdict::Attention,
+            "partial",
+        ),
+        (
+            |state| state.load.as_mut().expect("it is open").failures = 2,
+            Verdict::Attention,
+            "2 workers did not start",
+        ),
+        (
+            |state| state.self_test.as_mut().expect("there was one").passed = false,
+            Verdict::Attention,
+            "self-test failed",
+        ),
+        (
+            |state| state.hour.refusals = vec![(Refusal::BadToken, 20)],
+            Verdict::Attention,
+            "20 attempts",
+        ),
+        (
+            |state| state.trouble = Some("the clock stands".to_owned()),
+            Verdict::Attention,
+            "The clock stands.",
+        ),
+        (
+            |state| {
+                state.gate.open = false;
+                state.gate.state = GateState::Unsealed;
+                state.gate.reason = GateReason::ModelUnsealed;
+            },
+            Verdict::Closed,
+            "not open yet: unsealed, model unsealed",
+        ),
+    ];
+    for (change, expected, reason) in amiss {
+        let mut state = good();
+        change(&mut state);
+        judged(&state, expected, reason);
+        let page = render(&state);
+        assert!(page.contains(expected.words()), "{reason}");
+    }
+    // Honest people mistype.
+    let mut state = good();
+    state.hour.refusals = vec![(Refusal::BadToken, 19), (Refusal::RateLimited, 900)];
+    judged(&state, Verdict::Open, "");
+}
+
+#[test]
+fn the_mode_and_a_software_tpm_are_told_wherever_the_proof_is() {
+    let page = render(&attacked());
+    assert_eq!(page.matches("software TPM").count(), 2);
+    assert_eq!(page.matches("local").count(), 3, "verdict, state and mode");
+    let page = render(&good());
+    assert!(page.contains("(fleet)") && page.contains("<dd>fleet: "));
+}
+
+#[test]
+fn however_much_there_is_the_page_stays_short() {
+    let mut state = attacked();
+    let (one_alert, one_app) = (state.alerts.remove(0), state.apps.remove(0));
+    state.alerts = vec![one_alert; MOST_ALERTS + 480];
+    state.apps = vec![one_app; MOST_APPS + 1];
+    state.events = vec![event(1, "started"); 256];
+    let page = render(&state);
+    assert_eq!(page.matches("earnest alerts release").count(), MOST_ALERTS);
+    assert!(
+        page.contains("And 480 alerts more."),
+        "what is left out is counted"
+    );
+    assert!(page.contains("And 1 application more."));
+    assert_eq!(page.matches(">started<").count(), MOST_EVENTS);
+    assert!(page.len() < 64 << 10, "{} bytes", page.len());
+}
+
+#[test]
+fn the_page_runs_nothing_and_loads_its_style_alone() {
+    for state in [good(), attacked(), closed()] {
+        let page = render(&state);
+        for never in [
+            "<script",
+            "style=",
+            " on",
+            "javascript:",
+            "<form",
+            "<img",
+            "<iframe",
+            "url(",
+        ] {
+            let found = page.split('<').find(|tag| {
+                let tag = tag.split('>').next().unwrap_or_default();
+                format!("<{tag}").contains(never)
+            });
+            assert_eq!(found, None, "{never}");
+        }
+        assert_eq!(page.matches("href=").count(), 1);
+        assert!(page.contains("href=\"/status.css\""));
+    }
+    for never in ["url(", "@import", "@font-face", "//"] {
+        assert!(!STYLE.contains(never), "{never}");
+    }
+    for directive in [
+        "default-src 'none'",
+        "style-src 'self'",
+        "frame-ancestors 'none'",
+    ] {
+        assert!(PAGE_POLICY.contains(directive));
+    }
+}
+
+/// The colours of one scheme: names and values, as the style lists them.
+fn colours(scheme: &str) -> Vec<(&str, [f64; 3])> {
+    let declared = scheme.lines().filter_map(|line| {
+        let (name, value) = line.trim().strip_prefix("--")?.split_once(": #")?;
+        let channel = |place: usize| {
+            let digits = value.get(place..place + 2).expect("six digits");
+            let channel = f64::from(u8::from_str_radix(digits, 16).expect("digits")) / 255.0;
+            // Relative luminance of WCAG 2.2.
+            match channel <= 0.04045 {
+                true => channel / 12.92,
+                false => ((channel + 0.055) / 1.055).powf(2.4),
+            }
+        };
+        Some((name, [channel(0), channel(2), channel(4)]))
+    });
+    declared.collect()
+}
+
+#[test]
+fn every_text_can_be_read_on_its_ground_by_day_and_by_night() {
+    let grounds = [
+        ("text", "ground"),
+        ("quiet", "ground"),
+        ("text", "card"),
+        ("quiet", "card"),
+        ("good", "card"),
+        ("warn", "card"),
+        ("bad", "card"),
+        ("note", "card"),
+        ("good", "good-ground"),
+        ("warn", "warn-ground"),
+        ("bad", "bad-ground"),
+        ("note", "note-ground"),
+        ("text", "good-ground"),
+        ("text", "warn-ground"),
+        ("text", "bad-ground"),
+    ];
+    let (light, dark) = STYLE
+        .split_once("@media (prefers-color-scheme: dark)")
+        .expect("two schemes");
+    let dark = dark.split("\n}\n").next().expect("it ends");
+    for scheme in [light, dark] {
+        let colours = colours(scheme);
+        assert_eq!(colours.len(), 14);
+        let luminance = |name| {
+            let found = colours.iter().find(|(one, _)| *one == name);
+            let [red, green, blue] = found.unwrap_or_else(|| panic!("{name}")).1;
+            0.2126 * red + 0.7152 * green + 0.0722 * blue
+        };
+        for (text, ground) in grounds {
+            let (one, other) = (luminance(text), luminance(ground));
+            let contrast = (one.max(other) + 0.05) / (one.min(other) + 0.05);
+            assert!(contrast >= 4.5, "{text} on {ground}: {contrast:.2}");
+        }
+    }
+}
+
+/// The attacked device, with these words wherever others choose them.
+fn with_words(words: &str) -> PageState {
+    let mut state = attacked();
+    let word = || words.to_owned();
+    state.device = Some(word());
+    state.version = word();
+    state.model = word();
+    state.trouble = Some(word());
+    state.sandbox = Some(word());
+    state.gate.package = Some(word());
+    state
+        .alerts
+        .iter_mut()
+        .for_each(|alert| alert.subject = word());
+    state.apps.iter_mut().for_each(|app| app.name = word());
+    state
+        .events
+        .iter_mut()
+        .for_each(|event| event.text = word());
+    state
+}
+
+proptest! {
+    #[test]
+    fn nobodys_words_become_a_part_of_the_page(words in any::<String>()) {
+        let plain = render(&with_words("plain"));
+        let page = render(&with_words(&words));
+        for mark in ['<', '>', '"'] {
+            prop_assert_eq!(page.matches(mark).count(), plain.matches(mark).count());
+        }
+        let moves = page.chars().any(|one| one != '\n' && one.is_control());
+        prop_assert!(!moves, "a character that moves a cursor");
+    }
+
+    #[test]
+    fn no_number_breaks_the_page(
+        numbers in proptest::array::uniform6(any::<u64>()),
+        share in any::<f64>(),
+        minutes in proptest::collection::vec(any::<u32>(), 0..70),
+    ) {
+        let mut state = attacked();
+        let [uptime, wall, left, working, refused, ago] = numbers;
+        state.uptime = Duration::from_secs(uptime);
+        state.wall = Duration::from_secs(wall);
+        state.gate.seconds_left = Some(left);
+        state.hour.requests = minutes;
+        state.hour.refusals = vec![(Refusal::Busy, refused / 2)];
+        let working = usize::try_from(working).unwrap_or(usize::MAX);
+        state.load = Some(LoadState { working, ..LoadState::default() });
+        for app in &mut state.apps {
+            app.budget_used = Some(share);
+            app.last_used = Some(Duration::from_secs(ago));
+        }
+        let page = render(&state);
+        prop_assert!(!page.contains("NaN") && !page.contains("inf"));
+        prop_assert!(page.ends_with("</html>\n"));
+    }
+}
+
+#[test]
+fn hostile_names_are_shown_as_they_are() {
+    let page = render(&with_words("<img src=x onerror=alert(1)>\u{202e}"));
+    assert!(page.contains("&lt;img src=x onerror=alert(1)&gt;\u{fffd}"));
 }

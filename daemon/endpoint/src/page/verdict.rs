@@ -3,7 +3,7 @@
 use earnest_gate::{ModeName, Standing};
 use earnest_telemetry::{AlertLevel, GateState};
 
-use super::words::{Count, Span, Spaced};
+use super::words::{Count, Spaced, Span};
 use super::{PageState, SelfTestState};
 
 /// Attempts within the last hour with credentials that do not hold, from which on they are told

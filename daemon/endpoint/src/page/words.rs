@@ -10,13 +10,17 @@ impl fmt::Display for Span {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0.as_secs();
         let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-        match () {
-            () if days >= 10 => write!(formatter, "{days} d"),
-            () if days > 0 => write!(formatter, "{days} d {} h", hours % 24),
-            () if hours > 0 => write!(formatter, "{hours} h {} min", minutes % 60),
-            () if minutes >= 10 => write!(formatter, "{minutes} min"),
-            () if minutes > 0 => write!(formatter, "{minutes} min {} s", seconds % 60),
-            () => write!(formatter, "{seconds} s"),
+        let (large, small) = match () {
+            () if days > 0 => ((days, "d"), (hours % 24, "h")),
+            () if hours > 0 => ((hours, "h"), (minutes % 60, "min")),
+            () if minutes > 0 => ((minutes, "min"), (seconds % 60, "s")),
+            () => ((seconds, "s"), (0, "")),
+        };
+        write!(formatter, "{} {}", large.0, large.1)?;
+        match small {
+            // Of ten, the small unit no longer matters.
+            (1.., unit) if large.0 < 10 => write!(formatter, " {} {unit}", small.0),
+            _ => Ok(()),
         }
     }
 }
@@ -114,7 +118,8 @@ mod tests {
         assert_eq!(span(0), "0 s");
         assert_eq!(span(61), "1 min 1 s");
         assert_eq!(span(11 * 60), "11 min");
-        assert_eq!(span(3600), "1 h 0 min");
+        assert_eq!(span(3600), "1 h");
+        assert_eq!(span(3660), "1 h 1 min");
         assert_eq!(span(86_400 + 7200), "1 d 2 h");
         assert_eq!(span(86_400 * 30), "30 d");
         let coarse = |seconds| Coarse(Duration::from_secs(seconds)).to_string();
