@@ -73,7 +73,10 @@ pub use commands::{
 };
 pub use denial::{Denial, Face};
 pub use fingerprint::{Fingerprint, FingerprintError};
-pub use limits::{AppLimits, LimitsError};
+pub use limits::{
+    AppLimits, Limited, LimitedBy, Limits, LimitsError, MAX_APPS_WATCHED, MAX_NAMES_OF_A_USER,
+    MAX_USERS_WATCHED, Slot, Standing, Who, Whose,
+};
 pub use lockout::{
     FAILURES, LONGEST_LOCKOUT, LockedOut, Lockout, MAX_SOURCES, SHORTEST_LOCKOUT, Source, WINDOW,
 };
