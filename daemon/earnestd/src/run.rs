@@ -187,6 +187,7 @@ impl House {
             policy: Arc::new(Policy::new(AllowList {
                 apps: configuration.allow.apps.clone(),
                 operators: configuration.allow.operators.clone(),
+                ..AllowList::default()
             })),
             gatehouse: Arc::new(Gatehouse::new(mode, schedule, clock)),
             workers: Arc::new(Workers::new(

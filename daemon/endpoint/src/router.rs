@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
-use earnest_policy::{Operate, Transcribe};
+use earnest_policy::{See, Transcribe};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode, Uri};
 use serde::{Deserialize, Serialize};
@@ -100,6 +100,6 @@ async fn translate(_: Permitted<Transcribe>) -> Refusal {
     Refusal::TranslationNotOffered
 }
 
-async fn status(State(shared): State<Arc<Shared>>, _: Permitted<Operate>) -> Response {
+async fn status(State(shared): State<Arc<Shared>>, _: Permitted<See>) -> Response {
     json(&shared.status())
 }

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use earnest_policy::{AppId, IssueError, RenewError, Transcribe};
-use earnest_telemetry::{App, Event};
+use earnest_telemetry::{App, Event, WallClock};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -38,9 +38,12 @@ pub(crate) async fn issue(
         expected: "1 to 64 of a-z, 0-9, '.', '_' and '-'",
     })?;
     let now = shared.now();
-    let issued = shared.policy.issue(&permit, app, now);
+    let wall = WallClock::system().now();
+    let issued = shared.policy.issue(&permit, app, now, wall);
     let issued = issued.map_err(|error| match error {
-        IssueError::NotByPeer => Refusal::Unauthenticated,
+        IssueError::NotByPeer | IssueError::NotYours { .. } | IssueError::Scopes { .. } => {
+            Refusal::Unauthenticated
+        }
         IssueError::TooMany { .. } | IssueError::NoRandomNumbers => Refusal::Busy {
             retry_after: TOKENS_RETRY_SECONDS,
         },
@@ -90,7 +93,7 @@ pub(crate) async fn revoke(
     headers: HeaderMap,
 ) -> Result<StatusCode, Refusal> {
     let token = bearer(&headers).ok_or(Refusal::TokenNotFound)?;
-    match shared.policy.revoke(&permit, token) {
+    match shared.policy.revoke(&permit, token, shared.now()) {
         true => {
             shared.telemetry.record(Event::TokensRevoked { count: 1 });
             Ok(StatusCode::NO_CONTENT)

@@ -120,7 +120,8 @@ async fn refusals_say_what_the_daemon_said() {
 async fn a_token_names_the_application() {
     let daemon = daemon().await;
     let token = daemon.client().issue_token("notes").await.expect("a token");
-    assert_eq!(token.app, "notes");
+    let own = format!("uid-{}.notes", nix::unistd::getuid());
+    assert_eq!(token.app, own);
     assert!(token.expires_in > 0 && !format!("{token:?}").contains(&token.token));
     let client = daemon.client().with_token(&token.token).expect("a header");
     let mut lines = client

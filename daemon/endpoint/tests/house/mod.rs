@@ -196,6 +196,7 @@ impl Daemon {
             policy: Arc::new(Policy::new(AllowList {
                 apps: setting.apps,
                 operators: setting.operators,
+                ..AllowList::default()
             })),
             telemetry: telemetry.clone(),
             house: Arc::clone(&house) as Arc<dyn House>,

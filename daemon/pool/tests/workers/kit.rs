@@ -94,7 +94,11 @@ impl Kit {
             weights,
             gate,
             open,
-            policy: Policy::new(AllowList { apps, operators }),
+            policy: Policy::new(AllowList {
+                apps,
+                operators,
+                ..AllowList::default()
+            }),
             starts,
             _folder: folder,
         })
