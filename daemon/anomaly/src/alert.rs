@@ -33,6 +33,25 @@ pub struct Alert {
     pub evidence: Evidence,
 }
 
+/// As an event: without what it rests on.
+impl From<&Alert> for earnest_telemetry::Alert {
+    fn from(alert: &Alert) -> earnest_telemetry::Alert {
+        let (app, uid) = match &alert.subject {
+            Subject::App(app) => (Some(app.clone()), None),
+            Subject::Uid(uid) => (None, Some(*uid)),
+            Subject::Unknown => (None, None),
+        };
+        earnest_telemetry::Alert {
+            alert: alert.id,
+            app,
+            uid,
+            kind: alert.kind,
+            level: alert.level,
+            requests: alert.requests,
+        }
+    }
+}
+
 /// What an alert rests on: numbers alone.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Evidence {

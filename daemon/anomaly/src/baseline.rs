@@ -187,8 +187,7 @@ impl Baseline {
     pub(crate) fn add_to_day(&mut self, tally: &Tally, hour: u8, trust: f64) {
         let weekday = (hour / 24) % 7;
         if weekday != self.today.weekday {
-            self.learn_day();
-            self.today = Today::new(weekday);
+            self.end_day(hour);
         }
         let today = &mut self.today;
         let slot = &mut today.hours[usize::from(hour % 24)];
@@ -200,6 +199,12 @@ impl Baseline {
             *sum = sum.saturating_add(more);
         }
         today.trust = today.trust.min(trust);
+    }
+
+    /// Learns the day so far and begins another.
+    pub(crate) fn end_day(&mut self, hour: u8) {
+        self.learn_day();
+        self.today = Today::new((hour / 24) % 7);
     }
 
     fn learn_day(&mut self) {
@@ -226,15 +231,14 @@ impl Baseline {
 
     /// Takes what the windows hold for usual, because an operator said so.
     pub(crate) fn accept(&mut self, sums: &[Tally; 3], busiest: u32, hours_active: f64) {
-        for ((level, prior), tally) in self.rates.iter_mut().zip(&priors::RATES).zip(sums) {
-            level.accept(prior, f64::from(tally.requests).ln_1p());
+        for (level, tally) in self.rates.iter_mut().zip(sums) {
+            level.accept(f64::from(tally.requests).ln_1p());
         }
-        self.burst
-            .accept(&priors::BURST, f64::from(busiest).ln_1p());
+        self.burst.accept(f64::from(busiest).ln_1p());
         let day = &sums[2];
         let minutes = day.sound_milliseconds as f64 / 60e3;
-        self.sound.accept(&priors::SOUND, minutes.ln_1p());
-        self.active.accept(&priors::ACTIVE, hours_active);
+        self.sound.accept(minutes.ln_1p());
+        self.active.accept(hours_active);
         for (which, with, of) in shares_of(day) {
             self.shares[which].accept(with, of);
         }

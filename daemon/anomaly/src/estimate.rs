@@ -54,12 +54,12 @@ impl Level {
 
     /// Whether every number is one that learning can lead to.
     pub(crate) fn is_sound(&self, prior: &Prior) -> bool {
-        self.mean.is_finite()
-            && self.mean.abs() <= 100.0
-            && self.mean <= highest(prior)
-            && (0.0..=prior.deviation.powi(2) * 1.000_001).contains(&self.variance)
-            && (0.0..=MEMORY).contains(&self.weight)
-            && (0.0..=prior.rise).contains(&self.allowance)
+        // No count, length or number of hours has a mean past this; an operator may have
+        // accepted one above what is learned.
+        self.mean.abs() <= 50.0
+            && at_most(self.variance, prior.deviation.powi(2))
+            && at_most(self.weight, MEMORY)
+            && at_most(self.allowance, prior.rise)
     }
 
     /// Mean and deviation to judge by.
@@ -96,16 +96,24 @@ impl Level {
         let off = (value - self.mean).clamp(-2.5 * deviation, 2.5 * deviation);
         let step = (rate * off).min(self.allowance);
         self.allowance -= step.max(0.0);
-        self.mean = (self.mean + step).min(highest(prior));
+        self.mean = (self.mean + step).min(highest(prior).max(self.mean));
         self.variance = (self.variance + rate * (off * off - self.variance))
             .clamp(0.0, prior.deviation.powi(2));
         self.weight = (self.weight + weight).min(MEMORY);
     }
 
     /// Takes a value for usual at once, because an operator said so.
-    pub(crate) fn accept(&mut self, prior: &Prior, value: f64) {
-        self.mean = self.mean.max(value.min(highest(prior)));
+    pub(crate) fn accept(&mut self, value: f64) {
+        self.mean = self.mean.max(value);
     }
+}
+
+/// What writing a number down and reading it may turn it by.
+const ROUNDING: f64 = 1e-6;
+
+/// Whether a number is from zero to `most`, but for rounding.
+fn at_most(value: f64, most: f64) -> bool {
+    (0.0..=most * (1.0 + ROUNDING)).contains(&value)
 }
 
 /// Where the prior's line lies, with what it may be moved by.
@@ -170,11 +178,10 @@ impl Share {
 
     /// Whether every number is one that learning can lead to.
     pub(crate) fn is_sound(&self) -> bool {
-        let range = 0.0..=SHARE_MEMORY * 1.000_001;
-        range.contains(&self.with)
-            && range.contains(&self.without)
+        at_most(self.with, SHARE_MEMORY)
+            && at_most(self.without, SHARE_MEMORY)
             && self.with + self.without >= 1.0
-            && (0.0..=SHARE_DAY).contains(&self.allowance)
+            && at_most(self.allowance, SHARE_DAY)
     }
 
     /// The share to judge by.
@@ -262,7 +269,7 @@ impl Pace {
 
     /// Whether the number is one that learning can lead to.
     pub(crate) fn is_sound(self, prior: &PacePrior) -> bool {
-        (prior.per_day..=prior.per_day * prior.most).contains(&self.0)
+        self.0 >= prior.per_day * (1.0 - ROUNDING) && at_most(self.0, prior.per_day * prior.most)
     }
 
     /// The surprise of `count` events in a window: Chernoff's bound on Poisson's tail.

@@ -29,6 +29,8 @@ mod options;
 mod response;
 mod saved;
 mod score;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod subject;
 mod watch;
 mod windows;

@@ -11,8 +11,10 @@ use crate::options::{Options, Thresholds};
 const HEAT_PER_HOUR: f64 = 4.0;
 /// The most that going on adds: from an alert past a quarantine.
 const MOST_HEAT: f64 = 24.0;
-/// Requests further apart than this are not one going on.
+/// The most that one request shows to have gone on since the one before.
 const APART: Duration = Duration::from_secs(20 * 60);
+/// After so long without a high score it is not one attack that goes on.
+const OVER: Duration = Duration::from_secs(2 * 60 * 60);
 /// The first quarantine that ends by itself; each next one is twice as long.
 const FIRST_QUARANTINE: Duration = Duration::from_secs(60 * 60);
 /// How often it doubles: up to a day and more.
@@ -86,7 +88,7 @@ impl Response {
         self.warm(nats, active, is_attack(kind), now, thresholds);
         self.score = nats + self.heat;
         let target = self.target(kind, reach, thresholds);
-        if target > self.level {
+        if active && target > self.level {
             self.low = None;
             self.level = target;
             if target == Some(AlertLevel::Quarantine) && reach == Reach::Timed {
@@ -141,10 +143,7 @@ impl Response {
                 self.heat = (self.heat + HEAT_PER_HOUR * hours).min(MOST_HEAT);
             }
             self.high = Some(now);
-        } else if self
-            .high
-            .is_none_or(|high| now.saturating_sub(high) > APART)
-        {
+        } else if self.high.is_none_or(|high| now.saturating_sub(high) > OVER) {
             self.heat = 0.0;
             self.high = None;
         }

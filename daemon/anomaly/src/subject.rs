@@ -17,6 +17,9 @@ const PAYLOADS: usize = 256;
 /// Shapes that are remembered: each new one is compared with all.
 const SHAPES: usize = 64;
 
+/// After so long without anything another day has begun.
+const NIGHT: Duration = Duration::from_secs(18 * 60 * 60);
+
 /// Delivery slower than this is a dribble, in bytes a second: a tenth of what the thinnest
 /// speech codec makes of live sound.
 const DRIBBLE: u64 = 400;
@@ -33,9 +36,19 @@ pub(crate) struct Watched {
     pub(crate) seen: Duration,
     payloads: VecDeque<u64>,
     shapes: VecDeque<u64>,
+    /// What the windows held when they last alerted.
+    peak: Option<Peak>,
     /// The five minutes and the hour that are not over.
     minutes: Open,
     hour: Open,
+}
+
+/// What the windows held.
+#[derive(Debug, Clone, Copy)]
+struct Peak {
+    sums: [Tally; 3],
+    busiest: u32,
+    hours_active: f64,
 }
 
 /// A stretch of time that is not over.
@@ -69,6 +82,7 @@ impl Watched {
             seen: now,
             payloads: VecDeque::new(),
             shapes: VecDeque::new(),
+            peak: None,
             minutes: Open::new(now.as_secs() / 300, hour),
             hour: Open::new(now.as_secs() / 3600, hour),
         }
@@ -77,7 +91,12 @@ impl Watched {
     /// Moves on to `now`, learning what is over.
     pub(crate) fn move_to(&mut self, now: Duration, hour: u8) {
         let now = now.max(self.seen);
-        self.baseline.refill(now - self.seen);
+        let passed = now - self.seen;
+        self.baseline.refill(passed);
+        // Whoever comes back on the same day of another week begins another day.
+        if passed >= NIGHT {
+            self.baseline.end_day(hour);
+        }
         self.seen = now;
         self.windows.move_to(now);
         if now.as_secs() / 300 > self.minutes.number {
@@ -117,17 +136,27 @@ impl Watched {
     /// Forgets the evidence, and keeps what was learned.
     pub(crate) fn clear(&mut self) {
         let now = self.seen;
+        self.peak = None;
         self.windows = Windows::new(now);
         self.minutes = Open::new(now.as_secs() / 300, self.minutes.hour);
         self.hour = Open::new(now.as_secs() / 3600, self.hour.hour);
     }
 
-    /// Takes what the windows hold for usual, because an operator said so.
+    /// Keeps what the windows hold, while it alerts.
+    pub(crate) fn note_peak(&mut self) {
+        self.peak = Some(Peak {
+            sums: self.windows.sums(),
+            busiest: self.windows.busiest_minute(),
+            hours_active: self.windows.hours_active(),
+        });
+    }
+
+    /// Takes what alerted for usual, because an operator said so.
     pub(crate) fn accept(&mut self) {
-        let sums = self.windows.sums();
-        let busiest = self.windows.busiest_minute();
-        let active = self.windows.hours_active();
-        self.baseline.accept(&sums, busiest, active);
+        if let Some(peak) = self.peak.take() {
+            self.baseline
+                .accept(&peak.sums, peak.busiest, peak.hours_active);
+        }
     }
 
     fn tally(&mut self, request: &Request, hour: u8) -> Tally {
@@ -194,6 +223,11 @@ fn refused(group: Group) -> Tally {
     let mut tally = Tally::default();
     tally.refused[group as usize] = 1;
     tally
+}
+
+/// Whether a limit refused it.
+pub(crate) fn is_of_limits(observation: &Observation) -> bool {
+    matches!(observation, Observation::Refused { reason } if group(*reason) == Some(Group::Load))
 }
 
 /// What a refusal says about who was refused; `None` where the device is the reason.

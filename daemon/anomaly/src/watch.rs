@@ -1,5 +1,6 @@
 //! The handle that everything is observed through.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use crate::options::Options;
 use crate::response::{Change, Reach};
 use crate::saved::{Baselines, ImportError};
 use crate::score::{Score, WINDOW_MINUTES};
-use crate::subject::Watched;
+use crate::subject::{Watched, is_of_limits};
 use crate::{Observation, Subject};
 
 /// Subjects that are watched at once: every application of a full book, and as many users.
@@ -69,6 +70,12 @@ impl Watch {
         self.state().observe(subject, observation, now, hour)
     }
 
+    /// Lets levels fall that have been quiet for long enough, and quarantines end whose time
+    /// has come; the answer is the alerts that are over. To be called about once a minute.
+    pub fn tick(&self, now: Duration) -> Vec<Alert> {
+        self.state().tick(now)
+    }
+
     /// What a subject may do now. Asking lets levels fall that have been quiet for long enough.
     pub fn standing(&self, subject: &Subject, now: Duration) -> Standing {
         let mut state = self.state();
@@ -118,19 +125,23 @@ impl Watch {
         saved
     }
 
-    /// Takes up what was learned before. What is watched already stays as it is.
+    /// Takes up what was learned before, and who was in quarantine. Of subjects that are watched
+    /// already the windows stay, and so does a quarantine.
     pub fn import(&self, saved: Baselines, now: Duration, hour: u8) -> Result<(), ImportError> {
         let subjects = saved.check()?;
         let mut state = self.state();
-        state.last_alert = state.last_alert.max(subjects.last_alert);
-        for (subject, watched, alert) in subjects.restore(now, hour) {
-            if state.subjects.len() >= MAX_SUBJECTS || state.subjects.contains_key(&subject) {
-                continue;
+        let given = state.last_alert;
+        state.last_alert = given.max(subjects.last_alert);
+        for (subject, mut watched, mut alert) in subjects.restore(now, hour) {
+            if let Some(alert) = &mut alert
+                && alert.id <= given
+            {
+                // This number was given to another alert meanwhile.
+                state.last_alert += 1;
+                alert.id = state.last_alert;
+                watched.response.alert = Some(alert.id);
             }
-            if let Some(alert) = alert {
-                state.open.insert(alert.id, alert);
-            }
-            state.subjects.insert(subject, watched);
+            state.take_up(subject, watched, alert, now);
         }
         Ok(())
     }
@@ -151,6 +162,32 @@ impl Watch {
 }
 
 impl State {
+    /// Takes up one subject of before.
+    fn take_up(&mut self, subject: Subject, saved: Watched, alert: Option<Alert>, now: Duration) {
+        if !self.subjects.contains_key(&subject) && self.make_room(&subject, now) != subject {
+            return;
+        }
+        let watched = match self.subjects.entry(subject.clone()) {
+            Entry::Vacant(place) => {
+                place.insert(saved);
+                self.open.extend(alert.map(|alert| (alert.id, alert)));
+                return;
+            }
+            Entry::Occupied(place) => place.into_mut(),
+        };
+        watched.baseline = saved.baseline;
+        if watched.response.level == Some(AlertLevel::Quarantine) {
+            return;
+        }
+        if let Some(alert) = alert {
+            watched.response = saved.response;
+            self.end_alert_of(&subject, now);
+            self.open.insert(alert.id, alert);
+        } else {
+            watched.response.strikes = watched.response.strikes.max(saved.response.strikes);
+        }
+    }
+
     fn observe(
         &mut self,
         subject: &Subject,
@@ -169,6 +206,10 @@ impl State {
         if watched.response.level == Some(AlertLevel::Quarantine) {
             return None;
         }
+        // Nor is whoever is throttled answered twice for what the throttle refuses.
+        if watched.response.level == Some(AlertLevel::Throttle) && is_of_limits(observation) {
+            return None;
+        }
         watched.move_to(now, hour);
         let tally = watched.add(observation, hour)?;
         let score = Score::of(&watched.windows, &watched.baseline);
@@ -180,6 +221,9 @@ impl State {
             &self.options,
         );
         let alert_at = self.options.thresholds.alert();
+        if score.nats >= alert_at {
+            watched.note_peak();
+        }
         let trust = if watched.response.level.is_some() {
             0.0
         } else {
@@ -231,6 +275,19 @@ impl State {
             alert.evidence = evidence;
         }
         alert.clone()
+    }
+
+    fn tick(&mut self, now: Duration) -> Vec<Alert> {
+        let open: Vec<(u64, Subject)> = self
+            .open
+            .values()
+            .map(|alert| (alert.id, alert.subject.clone()))
+            .collect();
+        for (_, subject) in &open {
+            self.relax(subject, now);
+        }
+        let is_over = |alert: &&Alert| open.iter().any(|(id, _)| *id == alert.id);
+        self.ended.iter().filter(is_over).cloned().collect()
     }
 
     /// Lets a level fall with time alone.
@@ -305,6 +362,9 @@ impl State {
 
     /// Makes room for a newcomer; the answer is whom to watch.
     fn make_room(&mut self, subject: &Subject, now: Duration) -> Subject {
+        if self.subjects.contains_key(subject) {
+            return subject.clone();
+        }
         // One place is kept for everybody else.
         let most = match subject {
             Subject::Unknown => MAX_SUBJECTS,
@@ -315,7 +375,7 @@ impl State {
             .keys()
             .filter(|known| **known != Subject::Unknown)
             .count();
-        if self.subjects.contains_key(subject) || others < most {
+        if others < most {
             return subject.clone();
         }
         let leaver = self
