@@ -11,8 +11,8 @@
 //!   [`SHORTEST_LOCK`] at first and twice as long each time, up to [`LONGEST_LOCK`]. Waits run on
 //!   CLOCK_BOOTTIME, which nobody can set. The count is kept with the secret, so that a restart
 //!   gives no guesses away; only a right code clears it.
-//! - Every answer that is not [`Locked`](SecondFactorRefused::Locked) changed what is to be kept:
-//!   it is saved before anybody is answered.
+//! - Every answer that is not [`Locked`](SecondFactorRefused::Locked) may have changed what is to
+//!   be kept: it is saved before anybody is answered.
 //!
 //! ```
 //! use std::time::Duration;
@@ -30,6 +30,8 @@
 
 mod code;
 mod enrolment;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::time::Duration;
@@ -100,7 +102,6 @@ impl SecondFactor {
         now: Duration,
     ) -> Result<(), SecondFactorRefused> {
         if let Some(retry_after) = self.locked_for(now) {
-            // A lock from before a restart of the device ends no later than a new one would.
             self.locked_until = milliseconds(now.saturating_add(retry_after));
             return Err(SecondFactorRefused::Locked { retry_after });
         }
@@ -125,10 +126,17 @@ impl SecondFactor {
     }
 
     /// How long no code is judged any more, if so.
+    ///
+    /// A lock that would end later than any that begins now is from before a restart of the
+    /// device, when its time was another: it lasts its whole length from that restart on.
     pub fn locked_for(&self, now: Duration) -> Option<Duration> {
-        let longest = lock_after(self.failures)?;
-        let left = Duration::from_millis(self.locked_until).checked_sub(now)?;
-        (!left.is_zero()).then(|| left.min(longest))
+        let length = lock_after(self.failures)?;
+        let until = Duration::from_millis(self.locked_until);
+        let until = match until > now.saturating_add(length) {
+            true => length,
+            false => until,
+        };
+        until.checked_sub(now).filter(|left| !left.is_zero())
     }
 
     /// Wrong codes since the last right one.
