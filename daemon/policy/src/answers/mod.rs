@@ -86,6 +86,21 @@ impl AnswerRules {
         })
     }
 
+    /// Text of a lower certainty is withheld.
+    pub fn certainty_floor(&self) -> Option<f32> {
+        self.certainty_floor
+    }
+
+    /// Runs of so many digits are taken out.
+    pub fn redact_digits(&self) -> Option<u8> {
+        self.redact_digits
+    }
+
+    /// Answers are given at multiples of this.
+    pub fn quantum(&self) -> Option<Duration> {
+        self.pad
+    }
+
     /// Whether text of this certainty (`avg_logprob`) is withheld. What is no number is below
     /// every floor.
     pub fn withheld(&self, avg_logprob: f32) -> bool {
