@@ -183,35 +183,82 @@ enum Arrived {
     Tcp(TcpStream, SocketAddr, Option<Arc<TlsIdentity>>),
 }
 
+/// A connection whose other end is known by its user. Nothing was read of it, and no handshake
+/// done: who is not wanted costs no more than this.
+#[derive(Debug)]
+pub struct Identified {
+    arrived: Arrived,
+    peer: Peer,
+    place: Place,
+    held: OwnedSemaphorePermit,
+}
+
 impl Incoming {
     /// Finds out who it is, and does the TLS handshake where there is one. This belongs into a
     /// task of its own, so that a slow client keeps nobody else waiting.
     ///
     /// # Errors
     ///
-    /// When the client is gone, does not speak TLS 1.3, shows a certificate that is not of the
-    /// clients' authority, or takes longer than [`HANDSHAKE_LIMIT`].
+    /// As [`identify`](Incoming::identify) and [`Identified::establish`].
     pub async fn establish(self) -> Result<Connection, EstablishError> {
+        self.identify().await?.establish().await
+    }
+
+    /// Finds out who it is, and no more.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not say who connected to a Unix socket.
+    pub async fn identify(self) -> Result<Identified, EstablishError> {
         let Incoming {
             arrived,
             place,
             held,
         } = self;
+        let peer = match &arrived {
+            Arrived::Unix(stream) => Peer::of_unix(stream).map_err(EstablishError::Peer)?,
+            Arrived::Tcp(stream, address, _) => Peer::of_tcp(stream, *address).await,
+        };
+        Ok(Identified {
+            arrived,
+            peer,
+            place,
+            held,
+        })
+    }
+}
+
+impl Identified {
+    /// Who is at the other end. What a certificate says is not known yet.
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// The listener that it came to.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Does the TLS handshake where there is one.
+    ///
+    /// # Errors
+    ///
+    /// When the client is gone, does not speak TLS 1.3, shows a certificate that is not of the
+    /// clients' authority, or takes longer than [`HANDSHAKE_LIMIT`].
+    pub async fn establish(self) -> Result<Connection, EstablishError> {
+        let Identified {
+            arrived,
+            peer,
+            place,
+            held,
+        } = self;
         let (stream, peer) = match arrived {
-            Arrived::Unix(stream) => {
-                let peer = Peer::of_unix(&stream).map_err(EstablishError::Peer)?;
-                (Stream::Unix(stream), peer)
-            }
-            Arrived::Tcp(stream, address, identity) => {
-                let peer = Peer::of_tcp(&stream, address).await;
-                match identity {
-                    Some(identity) => {
-                        let stream = handshake(stream, &identity).await?;
-                        let shown = tls::shown_by(stream.get_ref().1);
-                        (Stream::Tls(Box::new(stream)), peer.showing(shown))
-                    }
-                    None => (Stream::Clear(stream), peer),
-                }
+            Arrived::Unix(stream) => (Stream::Unix(stream), peer),
+            Arrived::Tcp(stream, _, None) => (Stream::Clear(stream), peer),
+            Arrived::Tcp(stream, _, Some(identity)) => {
+                let stream = handshake(stream, &identity).await?;
+                let shown = tls::shown_by(stream.get_ref().1);
+                (Stream::Tls(Box::new(stream)), peer.showing(shown))
             }
         };
         Ok(Connection::new(stream, peer, place, held))

@@ -6,7 +6,8 @@
 //!   bound before ([`Listeners::inherited`]), each of them checked; [`Listeners::open`] makes a
 //!   [`Listener`] of each.
 //! - [`Listener::accept`] gives an [`Incoming`], and [`Incoming::establish`] a [`Connection`]:
-//!   the TLS handshake is done and the [`Peer`] is known.
+//!   the TLS handshake is done and the [`Peer`] is known. [`Incoming::identify`] tells the peer's
+//!   user before there is a handshake.
 //! - [`TlsIdentity`] is the certificate that TLS listeners show, and the authority whose
 //!   certificates clients may show. Both are replaced while they run.
 //!
@@ -58,7 +59,7 @@ mod place;
 mod stream;
 mod tls;
 
-pub use accept::{AcceptError, EstablishError, HANDSHAKE_LIMIT, Incoming, Listener};
+pub use accept::{AcceptError, EstablishError, HANDSHAKE_LIMIT, Identified, Incoming, Listener};
 pub use activation::{ActivationError, InheritedError};
 pub use address::{AddressError, LoopbackAddress};
 pub use bind::{BindError, Listeners, OpenError, Plan, UnixPlan};
