@@ -359,7 +359,7 @@ fn signature_behind(message: &[u8], bytes: &[u8]) -> Option<[u8; 64]> {
 }
 
 /// r and s of a signature in DER, which is read in the one encoding that it has.
-fn fixed(der: &[u8]) -> Option<[u8; 64]> {
+pub(crate) fn fixed(der: &[u8]) -> Option<[u8; 64]> {
     let [0x30, _, numbers @ ..] = der else {
         return None;
     };

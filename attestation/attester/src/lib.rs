@@ -28,6 +28,8 @@ pub mod result;
 pub mod secrets;
 pub mod software;
 pub mod starts;
+#[cfg(test)]
+mod testing;
 
 pub use configuration::{CONFIGURATION_FILE, Configuration, ConfigurationError, TpmChoice};
 pub use device::{Device, DeviceError, Provisioning};

@@ -1,101 +1,21 @@
 //! With a module in memory where nobody checks what it signs, and with a TPM in software where
 //! other people's verifiers do.
 
-use std::convert::Infallible;
 use std::path::Path;
 use std::process::Command;
-use std::sync::OnceLock;
 
-use earnest_evidence::sealing::{KeyGrant, LeastVersion, PolicyKey, SignatureBytes, SignedVersion};
-use earnest_tpm::{
-    AkAlgorithm, FakeModule, PreparedTpm, ProvisionOptions, SoftwareTpm, Tpm, provision,
-};
 use proptest::prelude::*;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
-use tempfile::TempDir;
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
 use super::*;
+use crate::testing::{Machine, fake, folder};
 
 /// 2026-01-01, when these tests happen.
 const NOW: u64 = 1_767_225_600;
 
 fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(NOW)
-}
-
-/// A key that signs for the fleet.
-struct Fleet(KeyPair);
-
-impl Fleet {
-    fn new() -> Fleet {
-        Fleet(KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap())
-    }
-
-    fn key(&self) -> PolicyKey {
-        PolicyKey::from_point(self.0.der_bytes()).unwrap()
-    }
-
-    fn sign(&self, message: &[u8]) -> Result<SignatureBytes, Infallible> {
-        Ok(fixed(&self.0.sign(message).unwrap()).unwrap())
-    }
-
-    fn least() -> LeastVersion {
-        LeastVersion {
-            version: 1,
-            generation: 1,
-        }
-    }
-}
-
-fn fake() -> FakeModule {
-    FakeModule::new(Fleet::new().key(), Fleet::least()).unwrap()
-}
-
-/// A provisioned TPM in software.
-struct Machine {
-    tpm: Tpm,
-    _software: SoftwareTpm,
-    _directory: TempDir,
-}
-
-impl Machine {
-    fn new() -> Machine {
-        earnest_tpm::quiet_library();
-        static PREPARED: OnceLock<(TempDir, PreparedTpm)> = OnceLock::new();
-        let (_, prepared) = PREPARED.get_or_init(|| {
-            let directory = TempDir::new().unwrap();
-            let prepared = PreparedTpm::make(directory.path()).unwrap();
-            (directory, prepared)
-        });
-        let directory = TempDir::new().unwrap();
-        let state = directory.path().join("tpm");
-        prepared.copy_to(&state).unwrap();
-        let software = SoftwareTpm::start(&state).unwrap();
-        let fleet = Fleet::new();
-        let sign = |message: &[u8]| fleet.sign(message);
-        let Ok(grant) = KeyGrant::sign(&fleet.key(), fleet.key(), 1, sign);
-        let Ok(first_version) =
-            SignedVersion::sign(&fleet.key(), grant, true, Fleet::least(), sign);
-        let options = ProvisionOptions {
-            root: fleet.key(),
-            first_version,
-            ak: AkAlgorithm::EccP256,
-            replace_index: false,
-        };
-        let provisioned = provision(&software.address(), &options).unwrap();
-        Machine {
-            tpm: Tpm::open(software.address(), provisioned.state).unwrap(),
-            _software: software,
-            _directory: directory,
-        }
-    }
-}
-
-fn folder() -> (TempDir, Folder) {
-    let place = TempDir::new().unwrap();
-    let folder = Folder::open(place.path()).unwrap();
-    (place, folder)
 }
 
 /// Whether the web PKI takes this certificate under this authority, for this name.
