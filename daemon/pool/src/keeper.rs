@@ -16,7 +16,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 use tokio::process::Child;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::StartError;
 use crate::handshake::greet;
@@ -178,12 +178,13 @@ async fn attend(
         *worked = true;
         owned |= work.owner != Owner::Trial;
         let owner = work.owner.clone();
+        let began = Instant::now();
         let course = Course::new(worker, *work, options.limits);
         let (after, verdict) = course.run(closing).await;
         // The books come first: a client that hears the end and begins its next job at once
         // finds its place and its worker free.
         let end = match after {
-            After::Next if inner.done(&owner, place) => None,
+            After::Next if inner.done(&owner, place, began.elapsed()) => None,
             After::Next => Some(End::For(reason(closing, WorkerEnd::Idle))),
             After::End(end) => {
                 inner.lost(&owner);

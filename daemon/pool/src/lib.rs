@@ -11,7 +11,11 @@
 //!   job at a time, and is ended when it had none for [`PoolOptions::idle`].
 //! - [`PoolOptions::warm`] workers are ready before anybody asks.
 //! - [`PoolOptions::most`] jobs are at work at most, [`PoolOptions::most_of_one`] of the same
-//!   application; who comes then is told at once when to come again. Nobody queues.
+//!   application. Who finds no place waits in its application's queue, for
+//!   [`PoolOptions::patience`] at most. A place that becomes free goes to the application with
+//!   the fewest jobs at work, and among equals to the one whose last turn is the longest ago:
+//!   who floods its own queue takes nothing from anybody else's. Who finds that queue full
+//!   ([`PoolOptions::queue`], [`PoolOptions::queue_all`]) is told at once when to come again.
 //! - No job begins without a live [`Open`](earnest_gate::Open), and nothing of a job is handed
 //!   out once that is dead. [`Pool::end_all`] kills every worker and drops the weights.
 //!

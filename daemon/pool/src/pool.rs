@@ -17,7 +17,7 @@ use crate::keeper::{Closing, keep};
 use crate::options::Settings;
 use crate::session::{Leave, session};
 use crate::spawn::Spawner;
-use crate::state::{Owner, Place, Placed, State, Work};
+use crate::state::{Owner, Place, Placed, State, Wait, Work};
 use crate::{BeginError, PoolError, PoolOptions, PoolStatus, Session, StartError};
 
 /// How long ending all workers may take: killing is instant, taking memory apart is not.
@@ -170,6 +170,7 @@ impl Inner {
             return Err(BeginError::Closed);
         }
         let begin = encode(&ToWorker::Begin(job)).map_err(BeginError::BadJob)?;
+        let still = leave.clone();
         let (session, ends) = session(leave);
         let work = Work {
             owner,
@@ -181,14 +182,14 @@ impl Inner {
         let placed = placed?;
         // One is to start, be it for this job or in the place of the one that it took.
         self.fill();
-        match placed {
-            Placed::Taken => Ok(session),
-            // Every start ends, so every wait is answered.
-            Placed::Waiting(answer) => match answer.await {
-                Ok(answer) => answer.map(|()| session),
-                Err(_) => Err(BeginError::Closed),
-            },
+        if let Placed::Waiting(wait) = placed {
+            let inner = Arc::clone(self);
+            Turn { inner, wait }.come().await?;
+            if !still.holds() {
+                return Err(BeginError::Closed);
+            }
         }
+        Ok(session)
     }
 
     /// Starts the workers that are missing, now or when their time comes.
@@ -253,7 +254,7 @@ impl Inner {
 
     /// A worker did not start.
     pub(crate) fn not_started(self: &Arc<Self>, error: StartError) {
-        self.state().failed(true, Instant::now());
+        self.state().failed(true, &self.options, Instant::now());
         self.seen
             .send_modify(|seen| seen.failure = Some(Arc::new(error)));
         self.fill();
@@ -261,7 +262,7 @@ impl Inner {
 
     /// A worker died before it had a job.
     pub(crate) fn died_young(self: &Arc<Self>) {
-        self.state().failed(false, Instant::now());
+        self.state().failed(false, &self.options, Instant::now());
         self.fill();
     }
 
@@ -276,14 +277,19 @@ impl Inner {
         self.state().ready(place, &self.options)
     }
 
-    /// A job is over; whether its worker is to stay.
-    pub(crate) fn done(&self, owner: &Owner, place: &Place) -> bool {
-        self.state().done(owner, place, &self.options)
+    /// A job is over after so long; whether its worker is to stay.
+    pub(crate) fn done(self: &Arc<Self>, owner: &Owner, place: &Place, took: Duration) -> bool {
+        let now = Instant::now();
+        let stays = self.state().done(owner, place, took, &self.options, now);
+        // Who moved up may need a worker of its own.
+        self.fill();
+        stays
     }
 
     /// A job is over, and its worker with it.
-    pub(crate) fn lost(&self, owner: &Owner) {
-        self.state().lost(owner);
+    pub(crate) fn lost(self: &Arc<Self>, owner: &Owner) {
+        self.state().lost(owner, &self.options, Instant::now());
+        self.fill();
     }
 
     pub(crate) fn withdraw(&self, number: u64) -> bool {
@@ -299,6 +305,42 @@ impl Inner {
     pub(crate) fn gone(self: &Arc<Self>) {
         self.processes.send_modify(|count| *count -= 1);
         self.fill();
+    }
+}
+
+/// A caller's wait for its turn, and then for its worker. Dropped, it gives both up.
+struct Turn {
+    inner: Arc<Inner>,
+    wait: Wait,
+}
+
+impl Turn {
+    /// Waits: for a place as long as the pool's patience lasts, and in it for a worker, whose
+    /// start ends, so that every wait is answered.
+    async fn come(mut self) -> Result<(), BeginError> {
+        let options = &self.inner.options;
+        let answer = match timeout(options.patience, &mut self.wait.answer).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                let given_up = self.inner.state().give_up(self.wait.ticket, options);
+                if let Some(retry_after) = given_up {
+                    return Err(BeginError::Busy { retry_after });
+                }
+                (&mut self.wait.answer).await
+            }
+        };
+        answer.unwrap_or(Err(BeginError::Closed))
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // Of a job that has begun, or never will, nothing waits any more.
+        let Turn { inner, wait } = self;
+        let mut state = inner.state();
+        state.leave(wait.ticket, &inner.options, Instant::now());
+        drop(state);
+        inner.fill();
     }
 }
 

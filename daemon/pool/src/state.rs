@@ -1,20 +1,30 @@
 //! Who has which worker, and who waits for one. No I/O and no clock: all of it is done under
 //! one short lock.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use earnest_policy::AppId;
 use earnest_telemetry::WorkerEnd;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
+
+mod queues;
+mod recent;
+mod waiting;
+
+pub(crate) use waiting::Wait;
+
+use queues::Queues;
+use recent::{Crowd, Recent};
+use waiting::{Waiting, tell};
 
 use crate::options::Settings;
 use crate::session::Ends;
-use crate::{BeginError, PoolStatus, SessionError};
+use crate::{BeginError, PoolStatus};
 
-/// When to come again where all places are taken: most clips are done by then.
+/// When to come again where a trial is at work: most clips are done by then.
 const BUSY: Duration = Duration::from_secs(1);
 
 /// The wait after the first failure, and the longest one. It doubles from one to the other.
@@ -54,19 +64,12 @@ pub(crate) struct Place {
     pub(crate) orders: mpsc::Sender<Order>,
 }
 
-/// A job that waits for a worker to start.
-struct Waiting {
-    work: Box<Work>,
-    /// None for a job that has begun, and lost its worker before that took anything of it.
-    answer: Option<oneshot::Sender<Result<(), BeginError>>>,
-}
-
 /// Where a job went.
 pub(crate) enum Placed {
     /// To a worker.
     Taken,
-    /// It waits, and hears from here.
-    Waiting(oneshot::Receiver<Result<(), BeginError>>),
+    /// It waits, for a place or for a worker.
+    Waiting(Wait),
 }
 
 /// Who has which worker.
@@ -78,11 +81,16 @@ pub(crate) struct State {
     warm: VecDeque<Place>,
     /// The longest idle first.
     idle: VecDeque<(AppId, Place)>,
-    /// Jobs at work and waiting, by application; none is zero.
+    /// Jobs that have a place, by application; none is zero.
     working: BTreeMap<AppId, usize>,
     trial: bool,
     starting: usize,
+    /// In their places, for a worker to start.
     waiting: VecDeque<Waiting>,
+    /// For a place.
+    queues: Queues<Waiting>,
+    tickets: u64,
+    recent: Recent,
     failures: u32,
     not_before: Option<Instant>,
 }
@@ -99,34 +107,128 @@ impl State {
             trial: false,
             starting: 0,
             waiting: VecDeque::new(),
+            queues: Queues::new(),
+            tickets: 0,
+            recent: Recent::new(),
             failures: 0,
             not_before: None,
         }
     }
 
-    /// Gives a job to a worker or has it wait for one.
+    /// Gives a job to a worker, or has it wait for one, or for a place.
     pub(crate) fn place(
         &mut self,
         work: Work,
         options: &Settings,
         now: Instant,
     ) -> Result<Placed, BeginError> {
-        self.admit(&work.owner, options)?;
+        if self.closing.is_some() {
+            return Err(BeginError::Closed);
+        }
+        let work = Box::new(work);
         let owner = work.owner.clone();
+        match &owner {
+            Owner::Trial if self.trial => {
+                return Err(BeginError::Busy { retry_after: BUSY });
+            }
+            Owner::App(app) if !self.has_place(app, options) => {
+                return self.line_up(app, work, options);
+            }
+            Owner::Trial | Owner::App(_) => {}
+        }
         self.count(&owner);
-        let Some(work) = self.hand_over(Box::new(work), options) else {
+        let Some(work) = self.hand_over(work, options) else {
             return Ok(Placed::Taken);
         };
         if let Some(retry_after) = self.wait(now) {
             self.uncount(&owner);
             return Err(BeginError::Unavailable { retry_after });
         }
-        let (answer, answered) = oneshot::channel();
-        self.waiting.push_back(Waiting {
-            work,
-            answer: Some(answer),
-        });
-        Ok(Placed::Waiting(answered))
+        let (waiting, wait) = self.ticket(work);
+        self.waiting.push_back(waiting);
+        Ok(Placed::Waiting(wait))
+    }
+
+    /// Whether there is a place for another job of the application. Nobody is passed over by
+    /// taking it: what waits while a place is free is of applications that may have no more.
+    fn has_place(&self, app: &AppId, options: &Settings) -> bool {
+        let its = self.working.get(app).copied().unwrap_or(0);
+        self.jobs() < options.most && its < options.most_of_one
+    }
+
+    /// Has a job wait for a place, if there is room for that.
+    fn line_up(
+        &mut self,
+        app: &AppId,
+        work: Box<Work>,
+        options: &Settings,
+    ) -> Result<Placed, BeginError> {
+        let its = self.queues.len_of(app);
+        if its >= options.queue || self.queues.len() >= options.queue_all {
+            let retry_after = self.retry_after(app, options);
+            return Err(BeginError::Busy { retry_after });
+        }
+        let (waiting, wait) = self.ticket(work);
+        self.queues.push(app.clone(), waiting);
+        Ok(Placed::Waiting(wait))
+    }
+
+    /// When an application that does not get a place is to come again.
+    fn retry_after(&self, app: &AppId, options: &Settings) -> Duration {
+        let waiting = self.queues.apps().filter(|other| *other != app);
+        let working = self.working.keys().filter(|other| *other != app);
+        let others: BTreeSet<&AppId> = waiting.chain(working).collect();
+        // Who may have a part of the places only shares them with nobody, in that part.
+        let parts = options.most.div_ceil(options.most_of_one.max(1));
+        self.recent.wait(Crowd {
+            before: self.queues.len_of(app),
+            sharers: (others.len() + 1).max(parts),
+            places: options.most,
+        })
+    }
+
+    fn ticket(&mut self, work: Box<Work>) -> (Waiting, Wait) {
+        self.tickets += 1;
+        Waiting::new(work, self.tickets)
+    }
+
+    /// Gives places that are free to those whose turn it is.
+    fn move_up(&mut self, options: &Settings, now: Instant) {
+        while self.jobs() < options.most {
+            let next = self.queues.next(&self.working, options.most_of_one);
+            let Some(Waiting { work, caller }) = next else {
+                return;
+            };
+            let owner = work.owner.clone();
+            self.count(&owner);
+            match (self.hand_over(work, options), self.wait(now)) {
+                (None, _) => tell(caller, Ok(())),
+                (Some(work), None) => self.waiting.push_back(Waiting { work, caller }),
+                (Some(_), Some(retry_after)) => {
+                    self.uncount(&owner);
+                    tell(caller, Err(BeginError::Unavailable { retry_after }));
+                }
+            }
+        }
+    }
+
+    /// A caller has gone. If its job still waits, it does no more.
+    pub(crate) fn leave(&mut self, ticket: u64, options: &Settings, now: Instant) {
+        if self.queues.remove(|job| job.is_of(ticket)).is_some() {
+            return;
+        }
+        let at = self.waiting.iter().position(|job| job.is_of(ticket));
+        if let Some(left) = at.and_then(|at| self.waiting.remove(at)) {
+            self.uncount(&left.work.owner);
+            self.move_up(options, now);
+        }
+    }
+
+    /// A caller has waited long enough for a place: when to come again. None if its job has
+    /// one by now.
+    pub(crate) fn give_up(&mut self, ticket: u64, options: &Settings) -> Option<Duration> {
+        let (app, _) = self.queues.remove(|job| job.is_of(ticket))?;
+        Some(self.retry_after(&app, options))
     }
 
     /// Places a job anew whose worker turned out to be dead before it took anything.
@@ -136,28 +238,9 @@ impl State {
             Some(_) => Some(work),
         };
         if let Some(work) = work {
-            let answer = None;
-            self.waiting.push_back(Waiting { work, answer });
+            let caller = None;
+            self.waiting.push_back(Waiting { work, caller });
             self.turn_away_if_closed();
-        }
-    }
-
-    /// Whether there is a place for another job. Which of several applications is to get a
-    /// place that becomes free is decided here, once that is more than who comes first.
-    fn admit(&self, owner: &Owner, options: &Settings) -> Result<(), BeginError> {
-        if self.closing.is_some() {
-            return Err(BeginError::Closed);
-        }
-        let free = match owner {
-            Owner::Trial => !self.trial,
-            Owner::App(app) => {
-                let its = self.working.get(app).copied().unwrap_or(0);
-                self.jobs() < options.most && its < options.most_of_one
-            }
-        };
-        match free {
-            true => Ok(()),
-            false => Err(BeginError::Busy { retry_after: BUSY }),
         }
     }
 
@@ -185,7 +268,10 @@ impl State {
     fn count(&mut self, owner: &Owner) {
         match owner {
             Owner::Trial => self.trial = true,
-            Owner::App(app) => *self.working.entry(app.clone()).or_default() += 1,
+            Owner::App(app) => {
+                *self.working.entry(app.clone()).or_default() += 1;
+                self.queues.had_turn(app);
+            }
         }
     }
 
@@ -219,13 +305,8 @@ impl State {
         if self.closing.is_some() {
             return false;
         }
-        while let Some(Waiting { work, answer }) = self.waiting.pop_front() {
-            let gone = answer.as_ref().is_some_and(oneshot::Sender::is_closed);
-            if gone {
-                self.uncount(&work.owner);
-                continue;
-            }
-            return self.give_waiting(place, work, answer);
+        if let Some(waiting) = self.waiting.pop_front() {
+            return self.give_waiting(place, waiting);
         }
         let wanted = self.warm.len() < options.warm;
         if wanted {
@@ -234,30 +315,23 @@ impl State {
         wanted
     }
 
-    fn give_waiting(
-        &mut self,
-        place: &Place,
-        work: Box<Work>,
-        answer: Option<oneshot::Sender<Result<(), BeginError>>>,
-    ) -> bool {
+    fn give_waiting(&mut self, place: &Place, waiting: Waiting) -> bool {
+        let Waiting { work, caller } = waiting;
         match give(place, work) {
             None => {
-                if let Some(answer) = answer {
-                    // Who has gone meanwhile has dropped the session, which its keeper sees.
-                    let _ = answer.send(Ok(()));
-                }
+                tell(caller, Ok(()));
                 true
             }
             // Not of a keeper that offers itself.
             Some(work) => {
-                self.waiting.push_front(Waiting { work, answer });
+                self.waiting.push_front(Waiting { work, caller });
                 false
             }
         }
     }
 
     /// A worker did not start, or died before it had a job: nobody waits for the next try.
-    pub(crate) fn failed(&mut self, was_starting: bool, now: Instant) {
+    pub(crate) fn failed(&mut self, was_starting: bool, options: &Settings, now: Instant) {
         if was_starting {
             self.starting -= 1;
         }
@@ -268,16 +342,22 @@ impl State {
         let wait = (FIRST_WAIT * (1 << doublings)).min(LONGEST_WAIT);
         self.failures = self.failures.saturating_add(1);
         self.not_before = Some(now + wait);
-        while let Some(Waiting { work, answer }) = self.waiting.pop_front() {
+        while let Some(Waiting { work, caller }) = self.waiting.pop_front() {
             self.uncount(&work.owner);
-            if let Some(answer) = answer {
-                let _ = answer.send(Err(BeginError::Unavailable { retry_after: wait }));
-            }
+            tell(caller, Err(BeginError::Unavailable { retry_after: wait }));
         }
+        self.move_up(options, now);
     }
 
-    /// A job is over and its worker is well. False if the worker is to end.
-    pub(crate) fn done(&mut self, owner: &Owner, place: &Place, options: &Settings) -> bool {
+    /// A job is over after so long, and its worker is well. False if the worker is to end.
+    pub(crate) fn done(
+        &mut self,
+        owner: &Owner,
+        place: &Place,
+        took: Duration,
+        options: &Settings,
+        now: Instant,
+    ) -> bool {
         self.uncount(owner);
         self.failures = 0;
         self.not_before = None;
@@ -287,19 +367,24 @@ impl State {
         if self.closing.is_some() {
             return false;
         }
+        self.recent.took(took);
         let its = |waiting: &Waiting| waiting.work.owner == *owner;
-        if let Some(at) = self.waiting.iter().position(its)
-            && let Some(Waiting { work, answer }) = self.waiting.remove(at)
-        {
-            return self.give_waiting(place, work, answer);
-        }
-        self.idle.push_back((app.clone(), place.clone()));
-        true
+        let at = self.waiting.iter().position(its);
+        let stays = match at.and_then(|at| self.waiting.remove(at)) {
+            Some(waiting) => self.give_waiting(place, waiting),
+            None => {
+                self.idle.push_back((app.clone(), place.clone()));
+                true
+            }
+        };
+        self.move_up(options, now);
+        stays
     }
 
     /// A job is over, and its worker with it.
-    pub(crate) fn lost(&mut self, owner: &Owner) {
+    pub(crate) fn lost(&mut self, owner: &Owner, options: &Settings, now: Instant) {
         self.uncount(owner);
+        self.move_up(options, now);
     }
 
     /// Takes a worker out of the lists of those that may be given a job. False if it is in
@@ -355,13 +440,12 @@ impl State {
         if self.closing.is_none() {
             return;
         }
-        while let Some(Waiting { work, answer }) = self.waiting.pop_front() {
-            self.uncount(&work.owner);
-            // Nobody may be left to hear either.
-            let _ = work.ends.last.send(Err(SessionError::GateClosed));
-            if let Some(answer) = answer {
-                let _ = answer.send(Err(BeginError::Closed));
-            }
+        while let Some(waiting) = self.waiting.pop_front() {
+            self.uncount(&waiting.work.owner);
+            waiting.turn_away();
+        }
+        for waiting in self.queues.drain() {
+            waiting.turn_away();
         }
     }
 
@@ -374,7 +458,7 @@ impl State {
             idle: self.idle.len(),
             working: self.jobs(),
             most,
-            waiting: Vec::new(),
+            waiting: self.queues.lengths(),
             failures: self.failures,
             retry_in: self.wait(now),
         }
@@ -392,5 +476,7 @@ fn give(place: &Place, work: Box<Work>) -> Option<Box<Work>> {
     }
 }
 
+#[cfg(test)]
+mod fair;
 #[cfg(test)]
 mod tests;

@@ -29,7 +29,10 @@ const SETTINGS: Settings = Settings {
     least_sandbox: SandboxLevel::Partial,
 };
 
-fn state() -> State {
+/// How long a job took.
+const TOOK: Duration = Duration::from_secs(1);
+
+pub(super) fn state() -> State {
     let (weights, _) = std::io::pipe().expect("there is room for a pipe");
     State::new(Arc::new(weights.into()))
 }
@@ -50,7 +53,7 @@ fn leave() -> Leave {
     Leave::Trial(Arc::new(gate.trial().expect("there is a model")))
 }
 
-fn work(owner: Owner) -> Work {
+pub(super) fn work(owner: Owner) -> Work {
     let (_, ends) = session(leave());
     Work {
         owner,
@@ -67,13 +70,21 @@ fn app(uid: u32) -> Owner {
     Owner::App(AppId::of_uid(uid))
 }
 
-struct Keeper {
-    place: Place,
-    mailbox: mpsc::Receiver<Order>,
+/// Places a job that has to wait.
+fn waiting(state: &mut State, uid: u32, now: Instant) -> Wait {
+    match state.place(work(app(uid)), &SETTINGS, now) {
+        Ok(Placed::Waiting(wait)) => wait,
+        _ => panic!("it does not wait"),
+    }
+}
+
+pub(super) struct Keeper {
+    pub(super) place: Place,
+    pub(super) mailbox: mpsc::Receiver<Order>,
 }
 
 impl Keeper {
-    fn new(number: u64) -> Keeper {
+    pub(super) fn new(number: u64) -> Keeper {
         let (orders, mailbox) = mpsc::channel(1);
         let place = Place { number, orders };
         Keeper { place, mailbox }
@@ -122,7 +133,7 @@ fn jobs_wait_in_order_and_as_many_workers_start() {
     let mut answers = Vec::new();
     for uid in 1..=3 {
         match state.place(work(app(uid)), &SETTINGS, now) {
-            Ok(Placed::Waiting(answer)) => answers.push(answer),
+            Ok(Placed::Waiting(wait)) => answers.push(wait.answer),
             _ => panic!("there is no worker yet"),
         }
     }
@@ -136,21 +147,133 @@ fn jobs_wait_in_order_and_as_many_workers_start() {
 }
 
 #[test]
-fn who_gave_up_waiting_holds_no_place() {
+fn who_leaves_while_a_worker_starts_gives_up_its_place() {
     let (mut state, now) = (state(), Instant::now());
+    let mut tickets = Vec::new();
     for uid in [1, 1, 2] {
-        let placed = state.place(work(app(uid)), &SETTINGS, now);
-        assert!(matches!(placed, Ok(Placed::Waiting(_))));
+        tickets.push(waiting(&mut state, uid, now).ticket);
     }
-    // Their answers were dropped with them.
     let numbers = state.due(&SETTINGS, now).expect("nothing failed");
+    for ticket in tickets {
+        state.leave(ticket, &SETTINGS, now);
+    }
+    assert_eq!(state.jobs(), 0);
     let keeper = Keeper::new(numbers[0]);
     assert!(state.ready(&keeper.place, &SETTINGS));
-    assert_eq!(state.jobs(), 0);
     assert_eq!(state.status(4, 3, now).warm, 1);
     // Those that were started for nobody are not kept.
     let surplus = Keeper::new(numbers[1]);
     assert!(!state.ready(&surplus.place, &SETTINGS));
+}
+
+/// All three places taken: two by the first user, one by the second.
+fn full(state: &mut State, now: Instant) -> Vec<Keeper> {
+    let mut keepers = Vec::new();
+    for uid in [1, 1, 2] {
+        let mut ready = with_ready(state, 1, &SETTINGS);
+        let placed = state.place(work(app(uid)), &SETTINGS, now);
+        assert!(matches!(placed, Ok(Placed::Taken)));
+        assert_eq!(ready[0].job(), Some(app(uid)));
+        keepers.append(&mut ready);
+    }
+    // The heir of the last, so that nobody waits for a start.
+    keepers.append(&mut with_ready(state, 1, &SETTINGS));
+    keepers
+}
+
+#[test]
+fn a_free_place_goes_to_who_has_the_fewest_at_work() {
+    let (mut state, now) = (state(), Instant::now());
+    let mut keepers = full(&mut state, now);
+    let mut greedy: Vec<_> = (0..4).map(|_| waiting(&mut state, 1, now)).collect();
+    let mut third = waiting(&mut state, 3, now);
+    assert_eq!(state.status(4, 3, now).waiting, [4, 1]);
+
+    assert!(state.done(&app(1), &keepers[0].place, TOOK, &SETTINGS, now));
+    assert_eq!(third.answer.try_recv(), Ok(Ok(())), "it came last");
+    assert_eq!(keepers[3].job(), Some(app(3)), "the warm worker is its own");
+    // The second user has gone, and the first is the only one that waits.
+    assert!(state.done(&app(2), &keepers[2].place, TOOK, &SETTINGS, now));
+    let mut heir = with_ready(&mut state, 2, &SETTINGS);
+    assert_eq!(greedy[0].answer.try_recv(), Ok(Ok(())));
+    assert_eq!(heir[0].job(), Some(app(1)));
+    // It may have no more, though a place is free.
+    state.lost(&app(3), &SETTINGS, now);
+    assert!(greedy[1].answer.try_recv().is_err());
+    assert_eq!(
+        (state.jobs(), state.status(4, 3, now).waiting),
+        (2, vec![3])
+    );
+}
+
+#[test]
+fn a_full_queue_is_told_at_once_when_to_come_again() {
+    let (mut state, now) = (state(), Instant::now());
+    let keepers = full(&mut state, now);
+    let busy = |state: &mut State, uid| {
+        let placed = state.place(work(app(uid)), &SETTINGS, now).map(|_| ());
+        match placed {
+            Err(BeginError::Busy { retry_after }) => retry_after,
+            other => panic!("{other:?}"),
+        }
+    };
+    let mut waits: Vec<_> = (0..4).map(|_| waiting(&mut state, 1, now)).collect();
+    // Nine jobs of a second for two users, in three places.
+    assert_eq!(busy(&mut state, 1), Duration::from_secs(4));
+    // There is room for six, whosever they are.
+    waits.extend([2, 3].map(|uid| waiting(&mut state, uid, now)));
+    assert_eq!(busy(&mut state, 4), Duration::from_secs(2));
+    // Jobs turn out to be long.
+    for _ in 0..50 {
+        state.recent.took(Duration::from_secs(10));
+    }
+    assert!(busy(&mut state, 4) > Duration::from_secs(15));
+    // Whoever leaves makes room at once.
+    state.leave(waits[5].ticket, &SETTINGS, now);
+    waits[5] = waiting(&mut state, 4, now);
+    assert_eq!(state.status(4, 3, now).waiting, [4, 1, 1]);
+    drop(keepers);
+}
+
+#[test]
+fn patience_ends_the_wait_for_a_place_and_not_the_one_for_a_worker() {
+    let (mut state, now) = (state(), Instant::now());
+    let keepers = full(&mut state, now);
+    let place = waiting(&mut state, 3, now);
+    let retry_after = state.give_up(place.ticket, &SETTINGS);
+    assert_eq!(retry_after, Some(Duration::from_secs(1)));
+    assert_eq!(state.give_up(place.ticket, &SETTINGS), None);
+    assert_eq!(state.queues.len(), 0);
+
+    let settings = Settings {
+        warm: 0,
+        ..SETTINGS
+    };
+    assert!(state.withdraw(keepers[3].place.number));
+    let mut worker = waiting(&mut state, 3, now);
+    state.lost(&app(1), &settings, now);
+    assert_eq!(state.give_up(worker.ticket, &settings), None);
+    assert_eq!(state.jobs(), 3);
+    let mut keeper = with_ready(&mut state, 1, &settings);
+    assert_eq!(worker.answer.try_recv(), Ok(Ok(())));
+    assert_eq!(keeper[0].job(), Some(app(3)));
+}
+
+#[test]
+fn who_moves_up_while_workers_do_not_start_is_told() {
+    let (mut state, now) = (state(), Instant::now());
+    let keepers = full(&mut state, now);
+    let mut other = waiting(&mut state, 3, now);
+    assert!(state.withdraw(keepers[3].place.number));
+    state.failed(false, &SETTINGS, now);
+    assert!(other.answer.try_recv().is_err(), "all places are taken");
+    state.lost(&app(1), &SETTINGS, now);
+    let told = other.answer.try_recv();
+    assert!(
+        matches!(told, Ok(Err(BeginError::Unavailable { .. }))),
+        "{told:?}"
+    );
+    assert_eq!((state.jobs(), state.queues.len()), (2, 0));
 }
 
 #[test]
@@ -163,7 +286,7 @@ fn failures_double_the_wait_up_to_a_bound_and_a_job_done_ends_it() {
             state.due(&SETTINGS, now).map(|numbers| numbers.len()),
             Ok(1)
         );
-        state.failed(true, now);
+        state.failed(true, &SETTINGS, now);
         let wait = state.due(&SETTINGS, now).expect_err("it just failed");
         waits.push(wait);
         // Who asks meanwhile hears how long it takes.
@@ -182,7 +305,7 @@ fn failures_double_the_wait_up_to_a_bound_and_a_job_done_ends_it() {
     );
     assert!(state.ready(&keeper.place, &SETTINGS));
     assert!(state.place(work(app(1)), &SETTINGS, now).is_ok());
-    assert!(state.done(&app(1), &keeper.place, &SETTINGS));
+    assert!(state.done(&app(1), &keeper.place, TOOK, &SETTINGS, now));
     let status = state.status(1, 3, now);
     assert_eq!((status.failures, status.retry_in), (0, None));
 }
@@ -190,15 +313,15 @@ fn failures_double_the_wait_up_to_a_bound_and_a_job_done_ends_it() {
 #[test]
 fn a_failure_is_told_to_all_who_wait() {
     let (mut state, now) = (state(), Instant::now());
-    let Ok(Placed::Waiting(mut answer)) = state.place(work(app(1)), &SETTINGS, now) else {
+    let Ok(Placed::Waiting(mut wait)) = state.place(work(app(1)), &SETTINGS, now) else {
         panic!("there is no worker yet");
     };
     assert_eq!(
         state.due(&SETTINGS, now).map(|numbers| numbers.len()),
         Ok(2)
     );
-    state.failed(true, now);
-    let told = answer.try_recv();
+    state.failed(true, &SETTINGS, now);
+    let told = wait.answer.try_recv();
     assert!(
         matches!(told, Ok(Err(BeginError::Unavailable { .. }))),
         "{told:?}"
@@ -217,7 +340,7 @@ fn the_longest_idle_makes_way_when_all_places_are_taken() {
         idle.append(&mut keepers);
     }
     for (uid, keeper) in (1..).zip(&idle) {
-        assert!(state.done(&app(uid), &keeper.place, &SETTINGS));
+        assert!(state.done(&app(uid), &keeper.place, TOOK, &SETTINGS, now));
     }
     let mut keepers = with_ready(&mut state, 1, &SETTINGS);
     assert!(state.place(work(app(4)), &SETTINGS, now).is_ok());
@@ -252,22 +375,26 @@ fn a_trial_takes_a_warm_worker_and_no_heir_is_started() {
     assert!(state.place(work(Owner::Trial), &SETTINGS, now).is_ok());
     assert_eq!(keepers[0].job(), Some(Owner::Trial));
     assert_eq!(state.due(&SETTINGS, now), Ok(vec![]));
-    assert!(state.done(&Owner::Trial, &keepers[0].place, &SETTINGS));
+    assert!(state.done(&Owner::Trial, &keepers[0].place, TOOK, &SETTINGS, now));
     assert_eq!(state.status(1, 3, now).warm, 1);
 }
 
 #[test]
 fn a_closed_pool_gives_nothing_and_tells_everybody() {
     let (mut state, now) = (state(), Instant::now());
-    let Ok(Placed::Waiting(mut answer)) = state.place(work(app(1)), &SETTINGS, now) else {
+    let Ok(Placed::Waiting(mut wait)) = state.place(work(app(1)), &SETTINGS, now) else {
         panic!("there is no worker yet");
     };
     assert_eq!(
         state.due(&SETTINGS, now).map(|numbers| numbers.len()),
         Ok(2)
     );
+    let _others = [2, 2].map(|uid| waiting(&mut state, uid, now));
+    let mut in_queue = waiting(&mut state, 3, now);
+    assert_eq!(state.queues.len(), 1);
     state.close(WorkerEnd::GateClosed);
-    assert_eq!(answer.try_recv(), Ok(Err(BeginError::Closed)));
+    assert_eq!(in_queue.answer.try_recv(), Ok(Err(BeginError::Closed)));
+    assert_eq!(wait.answer.try_recv(), Ok(Err(BeginError::Closed)));
     assert!(state.weights().is_none());
     let keeper = Keeper::new(1);
     assert!(!state.ready(&keeper.place, &SETTINGS));

@@ -165,12 +165,15 @@ pub(crate) async fn an_oversized_frame_costs_one_job() -> Outcome {
 
 pub(crate) async fn answers_that_are_not_due_cost_one_job() -> Outcome {
     type Right = fn(&SessionError) -> bool;
-    let check: [(&str, Right); 5] = [
+    let check: [(&str, Right); 6] = [
         ("out-of-turn", |error| {
             misbehaviour(error) == Some(Misbehaviour::Introduction)
         }),
         ("early", |error| {
             misbehaviour(error) == Some(Misbehaviour::Early)
+        }),
+        ("unasked", |error| {
+            misbehaviour(error) == Some(Misbehaviour::Unasked)
         }),
         ("abandon", |error| {
             misbehaviour(error) == Some(Misbehaviour::Abandoned)

@@ -78,6 +78,7 @@ pub(crate) async fn the_bounds_are_told_at_once() -> Outcome {
     let kit = Kit::new(|options| {
         options.most = 3;
         options.most_of_one = 2;
+        options.queue = 0;
     })?;
     let mut first = kit.begin(1).await?;
     let _second = kit.begin(1).await?;

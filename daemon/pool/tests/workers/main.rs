@@ -7,6 +7,7 @@ mod faults;
 mod kit;
 mod life;
 mod rogue;
+mod turns;
 
 use std::process::ExitCode;
 
@@ -86,5 +87,11 @@ fn trials() -> Vec<Trial> {
         life::a_client_that_takes_nothing_is_given_up,
         life::a_client_that_sends_nothing_is_given_up,
         life::what_the_sandbox_reached_is_the_kernels_word,
+        turns::who_finds_no_place_waits_and_moves_up,
+        turns::a_polite_one_comes_before_all_that_a_greedy_one_has_waiting,
+        turns::patience_ends_and_says_when_to_come_again,
+        turns::who_goes_away_gives_its_turn_up_at_once,
+        turns::a_dead_worker_makes_room_too,
+        turns::a_gate_that_closes_ends_all_waits,
     ]
 }

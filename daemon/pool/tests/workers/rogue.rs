@@ -226,6 +226,10 @@ impl Job {
                 write(socket, &FromWorker::Segment(self.segment(0, 1)))?;
                 write(socket, &FromWorker::Segment(self.segment(0, 1)))?;
             }
+            "unasked" => {
+                let (start, end) = (Milliseconds(0), Milliseconds(1));
+                write(socket, &FromWorker::Activity { start, end })?;
+            }
             "beyond" => write(socket, &FromWorker::Segment(self.segment(0, 9_999)))?,
             "abandon" => write(socket, &FromWorker::Failed(Failure::Abandoned))?,
             // Busy for ever, and says so.
