@@ -26,6 +26,7 @@ mod ask;
 mod body;
 mod caller;
 pub mod client;
+mod collector;
 #[cfg(test)]
 mod contract;
 mod events;
@@ -36,6 +37,7 @@ mod limits;
 mod models;
 mod origin;
 mod paced;
+mod page;
 mod record;
 mod refusal;
 mod router;
@@ -48,6 +50,7 @@ mod tokens;
 mod transcribe;
 mod work;
 
+pub use collector::collect;
 pub use events::{FlawName, SegmentLine, StreamLine, WordLine};
 pub use house::{
     AnchorError, AnchoredHead, AuditKeys, AuditKeysError, Cause, Certified, CertifyError, Doing,
