@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use earnest_listen::{Connection, EstablishError, Listener, Listeners, Place, Plan, TlsIdentity};
 use rcgen::{
-    BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    PKCS_ECDSA_P256_SHA256,
+    BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, date_time_ymd,
 };
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -59,20 +59,72 @@ impl Authority {
         }
     }
 
+    /// A leaf for clients that is valid from the one year to the other and of this purpose.
+    pub(crate) fn client_leaf_of(
+        &self,
+        years: (i32, i32),
+        purpose: ExtendedKeyUsagePurpose,
+    ) -> Leaf {
+        let mut parameters = CertificateParams::default();
+        parameters.extended_key_usages = vec![purpose];
+        parameters.not_before = date_time_ymd(years.0, 1, 1);
+        parameters.not_after = date_time_ymd(years.1, 1, 1);
+        let key = fresh_key();
+        let leaf = parameters.signed_by(&key, &self.issuer).expect("it signs");
+        Leaf {
+            chain: vec![leaf.der().to_vec()],
+            key: key.serialize_der(),
+        }
+    }
+
+    /// A leaf for clients that is valid now.
+    pub(crate) fn client_leaf(&self) -> Leaf {
+        self.client_leaf_of((2020, 2050), ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    /// Its own certificate.
+    pub(crate) fn certificate(&self) -> &[u8] {
+        &self.certificate
+    }
+
+    /// An identity with a new leaf of this authority, which asks clients for certificates of it.
+    pub(crate) fn asking_identity(&self) -> Arc<TlsIdentity> {
+        let identity = self.identity();
+        let asked = identity.ask_clients(&self.certificate);
+        asked.expect("it is an authority's certificate");
+        identity
+    }
+
     /// An identity with a new leaf of this authority.
     pub(crate) fn identity(&self) -> Arc<TlsIdentity> {
         let leaf = self.leaf();
         TlsIdentity::new(&leaf.chain, &leaf.key).expect("leaf and key belong together")
     }
 
-    /// A client that trusts this authority and speaks these protocols.
-    pub(crate) fn client(&self, protocols: &[&[u8]]) -> Arc<ClientConfig> {
+    /// A client that trusts this authority and shows this leaf.
+    pub(crate) fn client_showing(&self, leaf: &Leaf) -> Arc<ClientConfig> {
+        let chain = leaf.chain.iter().cloned().map(CertificateDer::from);
+        let key = PrivatePkcs8KeyDer::from(leaf.key.clone());
+        let mut configuration = ClientConfig::builder()
+            .with_root_certificates(self.roots())
+            .with_client_auth_cert(chain.collect(), key.into())
+            .expect("leaf and key belong together");
+        configuration.alpn_protocols = HTTP.iter().map(|name| name.to_vec()).collect();
+        Arc::new(configuration)
+    }
+
+    fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
         roots
             .add(self.certificate.clone())
             .expect("it is an authority");
+        roots
+    }
+
+    /// A client that trusts this authority and speaks these protocols.
+    pub(crate) fn client(&self, protocols: &[&[u8]]) -> Arc<ClientConfig> {
         let mut configuration = ClientConfig::builder()
-            .with_root_certificates(roots)
+            .with_root_certificates(self.roots())
             .with_no_client_auth();
         configuration.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         Arc::new(configuration)
