@@ -51,6 +51,7 @@ mod lockout;
 mod numbers;
 mod permit;
 mod policy;
+mod review;
 mod scope;
 mod second_factor;
 mod sessions;
@@ -83,6 +84,9 @@ pub use lockout::{
 pub use permit::{Permit, Proof};
 pub use policy::{
     AllowList, Changed, EnrolError, Policy, Registered, Revision, Revoked, Snapshot, Unsaved,
+};
+pub use review::{
+    CERTIFICATE_DAYS, Finding, NEW_DAYS, Reason, Review, Right, Subject, UNUSED_DAYS,
 };
 pub use scope::{
     Audit, Browse, Command, Listen, OfApps, Operate, Scope, ScopeName, ScopeNameError,

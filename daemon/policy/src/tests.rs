@@ -4,6 +4,8 @@ mod random;
 
 use std::time::Duration;
 
+use ring::hmac;
+
 use crate::*;
 
 const USER: u32 = 1000;
@@ -66,6 +68,37 @@ fn transcribe(
 /// A permit by the kernel's word.
 fn peer(policy: &Policy, uid: u32) -> Permit<Transcribe> {
     transcribe(policy, unix(uid), None, 0).expect("the user is listed")
+}
+
+/// The code that an authenticator shows which was given this secret in base32.
+fn code(secret: &str, wall: Duration) -> String {
+    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let bits: String = secret
+        .chars()
+        .map(|c| format!("{:05b}", ALPHABET.find(c).expect("base32")))
+        .collect();
+    let bytes: Vec<u8> = bits
+        .as_bytes()
+        .chunks_exact(8)
+        .map(|byte| u8::from_str_radix(std::str::from_utf8(byte).unwrap(), 2).unwrap())
+        .collect();
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &bytes);
+    let step = wall.as_secs() / STEP.as_secs();
+    let tag = hmac::sign(&key, &step.to_be_bytes());
+    let place = usize::from(tag.as_ref()[19] & 15);
+    let word: [u8; 4] = tag.as_ref()[place..place + 4].try_into().unwrap();
+    format!(
+        "{:06}",
+        (u32::from_be_bytes(word) & 0x7fff_ffff) % 1_000_000
+    )
+}
+
+/// A second factor that was confirmed at `wall`, and its secret in base32.
+pub(crate) fn factor(wall: u64) -> (SecondFactor, String) {
+    let (mut pending, shown) = SecondFactor::enrol("uid-900", at(0)).expect("random numbers");
+    let code = code(shown.secret(), at(wall));
+    let factor = pending.confirm(&code, at(wall), at(0)).expect("its code");
+    (factor, shown.secret().to_owned())
 }
 
 /// A token for the application `notes` of this user, given out at this second.

@@ -32,7 +32,7 @@ pub struct AllowList {
 
 impl AllowList {
     /// Whether the user is an operator or an auditor.
-    fn is_person(&self, uid: u32) -> bool {
+    pub(crate) fn is_person(&self, uid: u32) -> bool {
         self.operators.contains(&uid) || self.auditors.contains(&uid)
     }
 }
