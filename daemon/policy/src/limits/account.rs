@@ -107,6 +107,11 @@ impl Account {
         taken.map_err(|wait| (LimitedBy::Rate, wait))
     }
 
+    /// Puts a request back that was taken and did not begin.
+    pub(super) fn unask(&mut self, throttle: f32, now: Duration) {
+        self.bucket.put_back(throttle, &self.amounts, now);
+    }
+
     /// Charges the budget, and says whether there was as much.
     pub(super) fn heard(&mut self, sound: Duration, now: Duration) -> bool {
         self.budget.charge(sound, now);

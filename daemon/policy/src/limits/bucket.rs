@@ -86,25 +86,38 @@ impl Bucket {
         self.take_cells(cost(throttle, self.capacity), now)
     }
 
+    /// Puts back what one request cost that did not begin after all.
+    pub(super) fn put_back(&mut self, throttle: f32, amounts: &Amounts, now: Duration) {
+        let cost = cost(throttle, self.capacity).get();
+        let lacking = self.lacking(now).saturating_sub(cost);
+        *self = Bucket::lacking_some(amounts, &self.time, lacking, now);
+    }
+
     /// Whether nothing lacks, so that it need not be remembered.
     pub(super) fn is_full(&self, now: Duration) -> bool {
         now >= self.full_at
     }
 
-    /// The same state with other limits: what lacked before lacks still.
+    /// The same state with other limits: what lacked before lacks still, as far as there is room
+    /// for it.
     pub(super) fn set(&mut self, amounts: &Amounts, now: Duration) {
-        let mut other = Bucket::new(amounts, &self.time);
-        if (other.per_minute, other.capacity) == (self.per_minute, self.capacity) {
-            return;
-        }
-        let lacking = self.full_at.saturating_sub(now).as_nanos();
-        let cells = lacking.div_ceil(self.interval.as_nanos().max(1));
-        let cells = u32::try_from(cells).unwrap_or(u32::MAX);
-        if let Some(cells) = NonZeroU32::new(cells.min(other.capacity.get())) {
+        *self = Bucket::lacking_some(amounts, &self.time, self.lacking(now), now);
+    }
+
+    fn lacking_some(amounts: &Amounts, time: &SharedTime, lacking: u32, now: Duration) -> Bucket {
+        let mut bucket = Bucket::new(amounts, time);
+        if let Some(cells) = NonZeroU32::new(lacking.min(bucket.capacity.get())) {
             // A full bucket has that many.
-            let _ = other.take_cells(cells, now);
+            let _ = bucket.take_cells(cells, now);
         }
-        *self = other;
+        bucket
+    }
+
+    /// Cells that it lacks, rounded up.
+    fn lacking(&self, now: Duration) -> u32 {
+        let time = self.full_at.saturating_sub(now).as_nanos();
+        let cells = time.div_ceil(self.interval.as_nanos().max(1));
+        u32::try_from(cells).unwrap_or(u32::MAX)
     }
 
     fn take_cells(&mut self, cells: NonZeroU32, now: Duration) -> Result<(), Duration> {

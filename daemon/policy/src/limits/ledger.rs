@@ -73,15 +73,18 @@ impl Ledger {
         else {
             return Err(crowded(Whose::App));
         };
-        // The application's own bucket comes first: what it refuses costs the user's other
-        // applications nothing.
+        // The application's own bucket comes first, and gets back what the user's refuses: nobody
+        // pays for another's refusals.
         let of = |whose| move |(by, retry_after)| limited(by, whose, retry_after);
         let taken = of_app
             .has_room(now)
             .map_err(of(Whose::App))
             .and_then(|()| of_user.has_room(now).map_err(of(Whose::User)))
             .and_then(|()| of_app.ask(throttle, now).map_err(of(Whose::App)))
-            .and_then(|()| of_user.ask(1.0, now).map_err(of(Whose::User)));
+            .and_then(|()| {
+                let asked = of_user.ask(1.0, now).map_err(of(Whose::User));
+                asked.inspect_err(|_| of_app.unask(throttle, now))
+            });
         match taken {
             Ok(()) => {
                 of_app.at_work += 1;
