@@ -12,11 +12,8 @@ use crate::wire::{
 };
 use crate::{Attribute, Kind, Outcome, Span};
 
-/// Who tells the spans: the keys of the resource are OpenTelemetry's own.
-const SERVICE: [(&str, &str); 2] = [
-    ("service.name", "earnestd"),
-    ("service.version", env!("CARGO_PKG_VERSION")),
-];
+/// The version of the daemon: the workspace has one.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The flags say whether the parent is somebody else's span (`SpanFlags` of trace.proto).
 const HAS_IS_REMOTE: u32 = 0x100;
@@ -31,9 +28,11 @@ pub(crate) struct Stamped {
     pub(crate) ahead: Duration,
 }
 
-/// The body of one `POST /v1/traces`.
-pub(crate) fn encode(spans: &[Stamped]) -> Bytes {
-    let service = SERVICE.map(|(key, value)| pair(key, Value::Word(value)));
+/// The body of one `POST /v1/traces`, told by a daemon of this version.
+pub(crate) fn encode(spans: &[Stamped], version: &'static str) -> Bytes {
+    // OpenTelemetry's own keys for who tells.
+    let service = [("service.name", "earnestd"), ("service.version", version)];
+    let service = service.map(|(key, value)| pair(key, Value::Word(value)));
     let request = Request {
         resource_spans: vec![ResourceSpans {
             resource: Some(Resource {
@@ -42,7 +41,7 @@ pub(crate) fn encode(spans: &[Stamped]) -> Bytes {
             scope_spans: vec![ScopeSpans {
                 scope: Some(InstrumentationScope {
                     name: env!("CARGO_PKG_NAME").to_owned(),
-                    version: env!("CARGO_PKG_VERSION").to_owned(),
+                    version: version.to_owned(),
                 }),
                 spans: spans.iter().map(wire).collect(),
             }],

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use earnest_telemetry::{Clock, TraceId, WallClock};
 
-use crate::encode::{Stamped, encode};
+use crate::encode::{Stamped, VERSION, encode};
 use crate::{Context, Span, SpanId, TraceParent};
 
 /// Most spans that wait for a collector: half a minute of a busy device, in about 1 MiB. At the
@@ -137,7 +137,7 @@ impl Traces {
         };
         // Encoded outside the lock, which requests take.
         (!taken.is_empty()).then(|| Batch {
-            body: encode(&taken),
+            body: encode(&taken, VERSION),
             spans: taken.len(),
         })
     }
