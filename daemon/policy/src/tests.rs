@@ -1,6 +1,9 @@
 //! Decisions, by who asks, from where, with what, and when.
 
+mod apps;
+mod people;
 mod random;
+mod tokens;
 
 use std::time::Duration;
 
@@ -99,6 +102,20 @@ pub(crate) fn factor(wall: u64) -> (SecondFactor, String) {
     let code = code(shown.secret(), at(wall));
     let factor = pending.confirm(&code, at(wall), at(0)).expect("its code");
     (factor, shown.secret().to_owned())
+}
+
+/// An operator's leave, by a second factor that is put into the book.
+fn operator(policy: &Policy) -> Permit<Operate> {
+    let (factor, secret) = factor(wall(0).as_secs());
+    let mut book = policy.book().expect("there is a book");
+    book.enrol(OPERATOR, factor).expect("there is room");
+    policy.load(book);
+    let shown = code(&secret, wall(60));
+    let leave = policy.permit(&Applicant {
+        second_factor: Some(&shown),
+        ..Applicant::new(unix(OPERATOR), at(60), wall(60))
+    });
+    leave.expect("an operator with its code")
 }
 
 /// A token for the application `notes` of this user, given out at this second.
