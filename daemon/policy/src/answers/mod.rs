@@ -244,7 +244,7 @@ fn overlapping<'a>(
 }
 
 fn overlap(one: &Range<usize>, other: &Range<usize>) -> bool {
-    one.start < other.end && other.start < one.end
+    one.start.max(other.start) < one.end.min(other.end)
 }
 
 /// A rule is none that makes sense.
