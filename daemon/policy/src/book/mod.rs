@@ -25,6 +25,8 @@
 
 mod error;
 mod record;
+#[cfg(test)]
+mod tests;
 mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
