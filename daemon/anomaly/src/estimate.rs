@@ -1,5 +1,5 @@
 //! Estimators that learn as they go, each within bounds: what is learned tightens freely and
-//! loosens slowly, and never past twice what the prior grants.
+//! loosens slowly, and never far past what the prior grants.
 
 use serde::{Deserialize, Serialize};
 

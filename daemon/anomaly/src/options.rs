@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+/// The highest threshold: past what any flood reaches in a day, for a device whose operator
+/// wants to be told and nobody slowed.
+pub const MAX_THRESHOLD: f64 = 1e9;
+
 /// Scores, in nats, from which something is done. A nat of surprise is a factor of e in
 /// rareness: 12 nats are honest use once in about 160,000 looks.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,10 +19,10 @@ pub struct Thresholds {
 
 impl Thresholds {
     /// Thresholds that rise. The least for an alert is 4 nats, below which honest use alone
-    /// alerts by the hour; the most for a quarantine is 200, past which nothing reaches.
+    /// alerts by the hour; the most is [`MAX_THRESHOLD`].
     pub fn new(alert: f64, throttle: f64, quarantine: f64) -> Result<Thresholds, ThresholdsError> {
         let rise = 4.0 <= alert && alert < throttle && throttle < quarantine;
-        if rise && quarantine <= 200.0 {
+        if rise && quarantine <= MAX_THRESHOLD {
             Ok(Thresholds {
                 alert,
                 throttle,
@@ -62,7 +66,7 @@ impl Default for Thresholds {
 /// The thresholds are none.
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
 #[error(
-    "thresholds must rise from at least 4 to at most 200; found alert {alert}, \
+    "thresholds must rise from at least 4 to at most {MAX_THRESHOLD}; found alert {alert}, \
      throttle {throttle}, quarantine {quarantine}"
 )]
 pub struct ThresholdsError {
@@ -88,6 +92,29 @@ impl Default for Options {
         Options {
             thresholds: Thresholds::default(),
             quiet: Duration::from_secs(30 * 60),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thresholds_that_do_not_rise_are_refused() {
+        assert!(Thresholds::new(12.0, 20.0, 32.0).is_ok());
+        assert!(Thresholds::new(4.0, 1e8, MAX_THRESHOLD).is_ok());
+        for (alert, throttle, quarantine) in [
+            (3.9, 20.0, 32.0),
+            (20.0, 20.0, 32.0),
+            (12.0, 33.0, 32.0),
+            (12.0, 20.0, 2e9),
+            (f64::NAN, 20.0, 32.0),
+            (12.0, f64::NAN, 32.0),
+            (12.0, 20.0, f64::INFINITY),
+        ] {
+            let found = Thresholds::new(alert, throttle, quarantine);
+            assert!(found.is_err(), "{alert}, {throttle}, {quarantine}");
         }
     }
 }

@@ -118,7 +118,7 @@ impl Response {
                     / (thresholds.quarantine() - thresholds.throttle());
                 // From a half to a tenth on the way to quarantine.
                 Standing::Throttled {
-                    factor: 0.5 - 0.4 * way.clamp(0.0, 1.0),
+                    factor: (0.5 - 0.4 * way).clamp(0.1, 0.5),
                 }
             }
             Some(AlertLevel::Quarantine) => Standing::Quarantined { until: self.until },

@@ -158,14 +158,11 @@ fn uniform(tally: &Tally) -> f64 {
 
 /// The pattern that the sides add up to, and its score.
 fn pattern(window: usize, tally: &Tally, sides: &Surprises) -> (AlertKind, f64) {
-    let systematic = sides.near_repeats.min(12.0)
-        + sides.short
-        + if tally.exact * 2 < tally.hashed.max(1) {
-            sides.uniform
-        } else {
-            0.0
-        }
-        + sides.around_the_clock;
+    let systematic =
+        sides.near_repeats.min(12.0) + sides.short + sides.uniform + sides.around_the_clock;
+    // Asking the same again teaches nobody anything.
+    let is_new = tally.exact.saturating_mul(2) <= tally.hashed;
+    let volume = sides.rate.max(sides.burst);
     let mut patterns = vec![
         (AlertKind::Guessing, sides.guessing),
         (AlertKind::Probing, sides.probing),
@@ -184,8 +181,8 @@ fn pattern(window: usize, tally: &Tally, sides: &Surprises) -> (AlertKind, f64) 
         ),
         (
             AlertKind::Extraction,
-            if systematic >= 3.0 && sides.rate >= 2.0 {
-                sides.rate + systematic
+            if is_new && systematic >= 3.0 && volume >= 2.0 {
+                volume + systematic
             } else {
                 0.0
             },

@@ -14,16 +14,16 @@ const fn count(mean: f64, deviation: f64, floor: f64, weight: f64) -> Prior {
         weight,
         // A twentieth a day: to double what is usual takes a fortnight.
         rise: 0.05,
-        // Twice the prior's line.
-        slack: std::f64::consts::LN_2,
+        // Half as much again as the prior's line.
+        slack: 0.405,
     }
 }
 
 /// Requests in five minutes (5), an hour (20) and a day (80).
 pub(crate) const RATES: [Prior; 3] = [
-    count(1.79, 1.0, 1.95, 50.0),
-    count(3.04, 1.1, 3.26, 20.0),
-    count(4.39, 1.0, 4.62, 7.0),
+    count(1.79, 0.85, 1.95, 50.0),
+    count(3.04, 0.9, 3.26, 20.0),
+    count(4.39, 0.7, 4.62, 7.0),
 ];
 
 /// Requests in the busiest of five minutes (3).

@@ -74,7 +74,9 @@ impl Attack {
             Attack::ExtractionOfNew
             | Attack::ExtractionOnGrid
             | Attack::PatientExtractionOfNew
-            | Attack::PatientExtractionOnGrid => &[AlertKind::Extraction, AlertKind::Rate],
+            | Attack::PatientExtractionOnGrid => {
+                &[AlertKind::Extraction, AlertKind::Rate, AlertKind::Burst]
+            }
             Attack::Probing | Attack::PatientProbing => &[AlertKind::Probing],
             Attack::Guessing | Attack::PatientGuessing => &[AlertKind::Guessing],
             Attack::Replay | Attack::PatientReplay => &[AlertKind::Repeats],
