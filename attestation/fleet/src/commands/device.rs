@@ -10,9 +10,10 @@ use earnest_verifier::enrolment::Enrolment;
 use serde::Serialize;
 
 use super::context::{Context, open_state};
+use super::verify::went_back;
 use crate::exit::{Exit, Failure};
 use crate::show;
-use crate::state::Labels;
+use crate::state::{AuditLog, Labels};
 
 /// What is done with enrolled devices.
 #[derive(Debug, Subcommand)]
@@ -54,7 +55,8 @@ impl Device {
                 let state = open_state(&show.state)?;
                 let enrolment = state.named(&show.device)?;
                 let labels = state.labels(enrolment.ak_name())?;
-                print(&enrolment, &labels, show.json, context)?;
+                let log = state.audit_log(enrolment.ak_name())?;
+                print(&enrolment, &labels, log.as_ref(), show.json, context)?;
             }
             Device::Forget(forget) => {
                 let state = open_state(&forget.state)?;
@@ -76,12 +78,14 @@ struct Shown<'a> {
     tpm: &'a TpmClaim,
     enrolled_at: i64,
     labels: &'a Labels,
+    audit_log: Option<&'a AuditLog>,
 }
 
 /// Prints a device.
 pub(super) fn print(
     enrolment: &Enrolment,
     labels: &Labels,
+    log: Option<&AuditLog>,
     json: bool,
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
@@ -95,6 +99,7 @@ pub(super) fn print(
             tpm,
             enrolled_at: enrolment.enrolled_at(),
             labels,
+            audit_log: log,
         });
     }
     let row = |name: &str, value: String| vec![name.to_owned(), value];
@@ -113,6 +118,14 @@ pub(super) fn print(
         ),
         row("enrolled", show::time(enrolment.enrolled_at())),
     ];
+    if let Some(log) = log {
+        let seen = format!("{}, seen {}", log.newest, show::time(log.seen_at));
+        rows.push(row("audit log", seen));
+    }
     rows.extend(labels.iter().map(|(key, value)| row(key, value.to_owned())));
-    context.data(&show::table(&rows))
+    context.data(&show::table(&rows))?;
+    if let Some(back) = log.and_then(|log| log.went_back.as_ref()) {
+        context.say(&went_back(back));
+    }
+    Ok(())
 }

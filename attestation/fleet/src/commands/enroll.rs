@@ -141,7 +141,8 @@ impl Finish {
         state.enrol(&enrolment, &labels, self.replace)?;
         // Recorded first: if this is cut short the device answers again, and is recorded again.
         state.end_enrolment(answer.id())?;
-        device::print(&enrolment, &labels, self.json, context)?;
+        let log = state.audit_log(enrolment.ak_name())?;
+        device::print(&enrolment, &labels, log.as_ref(), self.json, context)?;
         Ok(Exit::Success)
     }
 }

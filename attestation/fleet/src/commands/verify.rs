@@ -18,7 +18,7 @@ use super::context::{
 use super::reference;
 use crate::exit::{Exit, Failure};
 use crate::show;
-use crate::state::{State, StateError};
+use crate::state::{AuditLog, State, StateError, WentBack};
 
 /// What is verified, and against what.
 #[derive(Debug, Args)]
@@ -84,7 +84,8 @@ impl Verify {
                 .map_err(|error| Failure::of(Exit::Internal, &error))?;
             write_file(path, token.as_bytes())?;
         }
-        self.print(&ear, context)
+        let log = seen(&state, &ear, context.now)?;
+        self.print(&ear, log.as_ref(), context)
     }
 
     fn not_enrolled(&self, ak_name: &Name, context: &mut Context<'_>) -> Result<Exit, Failure> {
@@ -95,6 +96,7 @@ impl Verify {
                 "reason": "device_not_enrolled",
                 "detail": detail,
                 "ak_name": ak_name,
+                "audit_log": null,
                 "result": null,
             }))?;
         }
@@ -103,7 +105,12 @@ impl Verify {
         ))
     }
 
-    fn print(&self, ear: &Ear, context: &mut Context<'_>) -> Result<Exit, Failure> {
+    fn print(
+        &self,
+        ear: &Ear,
+        log: Option<&AuditLog>,
+        context: &mut Context<'_>,
+    ) -> Result<Exit, Failure> {
         let checks = &ear.submodules.device.verifier.checks;
         let first = checks.iter().find(|check| check.outcome == Outcome::Failed);
         if self.json {
@@ -112,10 +119,14 @@ impl Verify {
                 "reason": first.map(|check| &check.reason),
                 "detail": first.map(|check| &check.detail),
                 "ak_name": ear.submodules.device.verifier.ak_name,
+                "audit_log": log,
                 "result": ear,
             }))?;
         } else {
             context.data(&table(ear))?;
+        }
+        if let Some(back) = log.and_then(|log| log.went_back.as_ref()) {
+            context.say(&went_back(back));
         }
         if ear.is_pass() {
             return Ok(Exit::Success);
@@ -154,6 +165,32 @@ fn verdict(
     Ok(appraisal.to_ear(now))
 }
 
+/// Takes the head of the audit log that the evidence anchors, and says what is known of the
+/// device's audit log after it. A head is under the quote, whatever else was refused.
+fn seen(state: &State, ear: &Ear, now: i64) -> Result<Option<AuditLog>, Failure> {
+    let device = &ear.submodules.device;
+    let ak_name = &device.verifier.ak_name;
+    match (device.verifier.audit_head, &device.attester) {
+        (Some(head), Some(tpm)) => {
+            let log = state.saw_head(ak_name, head, tpm.tpm_reset_count, now)?;
+            Ok(Some(log))
+        }
+        _ => Ok(state.audit_log(ak_name)?),
+    }
+}
+
+/// That an audit log went back, for a person.
+pub(super) fn went_back(back: &WentBack) -> String {
+    format!(
+        "warning: the audit log went back: the device showed {} at {}, after {} was seen. It was \
+         cut or rolled back: find out by whom. This is said until the device is forgotten or \
+         replaced.",
+        back.found,
+        show::time(back.seen_at),
+        back.expected
+    )
+}
+
 /// A result as a table for a person.
 pub(super) fn table(ear: &Ear) -> String {
     let device = &ear.submodules.device;
@@ -168,7 +205,7 @@ pub(super) fn table(ear: &Ear) -> String {
     } else {
         ""
     };
-    let head = [
+    let mut head = vec![
         row("verdict", verdict),
         row("device", found.device.clone()),
         row("AK", found.ak_name.to_string()),
@@ -187,6 +224,9 @@ pub(super) fn table(ear: &Ear) -> String {
             ),
         ),
     ];
+    if let Some(anchored) = &found.audit_head {
+        head.push(row("audit log", anchored.to_string()));
+    }
     let mut checks = vec![
         ["check", "outcome", "reason", ""]
             .map(str::to_owned)
@@ -239,6 +279,9 @@ fn advice(reason: &str) -> &'static str {
         }
         "no_measured_log" | "measured_log_malformed" | "measured_log_replay" => {
             "Earnest's own log does not tell what its PCR holds: something else extended it, or the log was changed. A reboot starts both anew."
+        }
+        "audit_log_went_back" => {
+            "The device's audit log was cut or begun anew since it booted: somebody on the device does not want something to be read."
         }
         "no_reference_of_starts" | "start_not_allowed" | "software_version" => {
             "The daemon was started as the reference values do not allow; after a reboot only later starts count."

@@ -249,6 +249,7 @@ impl State {
         // The device's own file goes first, as that is what lets it in.
         files::remove(&self.path(Kind::Devices, &ak_name.to_string()))?;
         files::remove(&self.labels_path(ak_name))?;
+        files::remove(&self.path(Kind::Heads, &ak_name.to_string()))?;
         let tpm = enrolment.endorsement_certificate().to_hex();
         for (kind, key) in [(Kind::Names, enrolment.device()), (Kind::Tpms, &tpm)] {
             if self.pointer(kind, key)?.as_ref() == Some(ak_name) {

@@ -10,6 +10,8 @@
 //!   devices/<shard>/<AK name>.labels   its labels, if it has any
 //!   names/<shard>/<device name>        the AK name of the device of this name
 //!   tpms/<shard>/<certificate digest>  the AK name of the device with this TPM
+//!   heads/<shard>/<AK name>.json       the newest head of the device's audit log
+//!   heads/<shard>/heads.lock           held by whoever compares a head with it
 //!   pending/<shard>/<challenge>.json   an enrolment that waits for its answer
 //!   nonces/<shard>/<nonce>.json        a nonce that waits for its evidence
 //!   spent/<shard>/<nonce>.json         a nonce that was answered
@@ -22,9 +24,11 @@
 //!
 //! Several processes may work on one folder at once. Each file appears whole; of several that
 //! create one, the first wins and the others are told. Enrolling takes several files, so one
-//! process does it at a time; verifying waits for nobody.
+//! process does it at a time; verifying waits for nobody, but for a moment where two evidences
+//! show heads of audit logs in one shard.
 
 mod devices;
+mod heads;
 mod nonces;
 mod pending;
 #[cfg(test)]
@@ -40,6 +44,7 @@ use earnest_verifier::freshness::FreshnessError;
 use serde::{Deserialize, Serialize};
 
 pub use devices::{Labels, LabelsError, MAX_LABELS};
+pub use heads::{AuditLog, WentBack};
 pub(crate) use pending::ANSWER_SECONDS;
 
 /// What `state.json` says the folder is.
@@ -137,6 +142,7 @@ enum Kind {
     Devices,
     Names,
     Tpms,
+    Heads,
     Pending,
     Nonces,
     Spent,
@@ -148,6 +154,7 @@ impl Kind {
             Kind::Devices => "devices",
             Kind::Names => "names",
             Kind::Tpms => "tpms",
+            Kind::Heads => "heads",
             Kind::Pending => "pending",
             Kind::Nonces => "nonces",
             Kind::Spent => "spent",
@@ -223,7 +230,7 @@ impl State {
     fn path(&self, kind: Kind, key: &str) -> PathBuf {
         let ending = match kind {
             Kind::Names | Kind::Tpms => "",
-            Kind::Devices | Kind::Pending | Kind::Nonces | Kind::Spent => ".json",
+            Kind::Devices | Kind::Heads | Kind::Pending | Kind::Nonces | Kind::Spent => ".json",
         };
         self.shard(kind, key).join(format!("{key}{ending}"))
     }

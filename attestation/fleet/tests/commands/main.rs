@@ -3,6 +3,7 @@
 //! Devices are software ([`earnest_verifier::simulation`]). Most runs are inside this process, at
 //! a time that is given; [`binary`] starts the program itself.
 
+mod audit_log;
 mod binary;
 mod enrolling;
 mod keys;

@@ -161,3 +161,6 @@ fn any_of(digests: &std::collections::BTreeSet<Digest>) -> String {
         Some(one) => format!("{one} or one of {} others", digests.len() - 1),
     }
 }
+
+#[cfg(test)]
+mod tests;
