@@ -78,6 +78,8 @@ const FOREIGN: &[Foreign] = &[
     Foreign("tss-esapi", &["earnest-tpm"]),
     Foreign("hyper", &["earnest-endpoint", "earnest-uplink"]),
     Foreign("axum", &["earnest-endpoint"]),
+    // The audit log's public key.
+    Foreign("hpke", &["earnest-audit"]),
     // Rates.
     Foreign("governor", &["earnest-policy"]),
     // Spans as OpenTelemetry writes them.
