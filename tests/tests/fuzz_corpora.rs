@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 type Face = fn(&[u8]);
 
 /// Every target and its face. A target is added here and in `fuzz/Cargo.toml`.
-const FACES: [(&str, Face); 13] = [
+const FACES: [(&str, Face); 16] = [
     ("attest", earnest_fuzz_faces::attest),
+    ("book", earnest_fuzz_faces::book),
     ("card", earnest_fuzz_faces::card),
     ("channel", earnest_fuzz_faces::channel),
     ("ear_token", earnest_fuzz_faces::ear_token),
@@ -20,8 +21,11 @@ const FACES: [(&str, Face); 13] = [
     ("measured", earnest_fuzz_faces::measured),
     ("package", earnest_fuzz_faces::package),
     ("reference", earnest_fuzz_faces::reference),
+    ("request", earnest_fuzz_faces::request),
     ("signed_policy", earnest_fuzz_faces::signed_policy),
     ("sound", earnest_fuzz_faces::sound),
+    ("traceparent", earnest_fuzz_faces::traceparent),
+    ("token", earnest_fuzz_faces::token),
 ];
 
 fn fuzz() -> PathBuf {

@@ -10,6 +10,7 @@
 //! ```
 
 mod attest;
+mod book;
 mod card;
 mod channel;
 mod ear_token;
@@ -20,10 +21,14 @@ mod eventlog;
 mod measured;
 mod package;
 mod reference;
+mod request;
 mod signed_policy;
 mod sound;
+mod traceparent;
+mod token;
 
 pub use attest::attest;
+pub use book::book;
 pub use card::card;
 pub use channel::channel;
 pub use ear_token::ear_token;
@@ -34,5 +39,8 @@ pub use eventlog::eventlog;
 pub use measured::measured;
 pub use package::package;
 pub use reference::reference;
+pub use request::request;
 pub use signed_policy::signed_policy;
 pub use sound::sound;
+pub use traceparent::traceparent;
+pub use token::token;
