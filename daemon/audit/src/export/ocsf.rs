@@ -20,6 +20,9 @@ use crate::{Entry, Pseudonyms};
 /// The version of the schema.
 const VERSION: &str = "1.3.0";
 
+/// What the log is called.
+const LOG: &str = "audit";
+
 /// A class of events, by its category's number and name and its own.
 #[derive(Debug, Clone, Copy)]
 struct Class(u32, &'static str, u32, &'static str);
@@ -69,6 +72,7 @@ pub fn ocsf(entry: &Entry, pseudonyms: &Pseudonyms, device: Device<'_>) -> Value
     let status = status(event);
     put("status_id", json!(status));
     put("status", json!(["Unknown", "Success", "Failure"][status]));
+    put("log_name", json!(LOG));
     put("metadata", metadata(entry, device));
     put("device", json!({"name": device.name, "type_id": 0}));
     let (app, uid) = who(event);
@@ -86,7 +90,7 @@ fn metadata(entry: &Entry, device: Device<'_>) -> Value {
     let mut metadata = json!({
         "version": VERSION,
         "product": {"name": PRODUCT, "vendor_name": VENDOR, "version": device.version},
-        "log_name": "audit",
+        "log_name": LOG,
         "sequence": entry.sequence,
         "uid": entry.sequence.to_string(),
         "event_code": kind(&entry.event),
@@ -388,6 +392,7 @@ mod tests {
                 "log_name": "audit", "sequence": 12, "uid": "12", "event_code": "refused",
                 "correlation_uid": "7",
             },
+            "log_name": "audit",
             "device": {"name": "kitchen", "type_id": 0},
             "actor": {
                 "app_name": pseudonyms.of(&App::new("notes")),
@@ -417,7 +422,7 @@ mod tests {
             (Event::Alert(alert), 200_402, "finding_info"),
             (Event::SecondFactor { uid, outcome }, 300_201, "user"),
             (Event::KeysRotated { which, now }, 300_403, "entity"),
-            (Event::AuditUnavailable, 100_807, "device"),
+            (Event::AuditUnavailable, 100_807, "log_name"),
             (
                 Event::OperatorAction {
                     uid,
