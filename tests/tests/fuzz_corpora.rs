@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 type Face = fn(&[u8]);
 
 /// Every target and its face. A target is added here and in `fuzz/Cargo.toml`.
-const FACES: [(&str, Face); 16] = [
+const FACES: [(&str, Face); 17] = [
     ("attest", earnest_fuzz_faces::attest),
     ("book", earnest_fuzz_faces::book),
     ("card", earnest_fuzz_faces::card),
@@ -21,6 +21,7 @@ const FACES: [(&str, Face); 16] = [
     ("measured", earnest_fuzz_faces::measured),
     ("package", earnest_fuzz_faces::package),
     ("reference", earnest_fuzz_faces::reference),
+    ("request", earnest_fuzz_faces::request),
     ("request", earnest_fuzz_faces::request),
     ("signed_policy", earnest_fuzz_faces::signed_policy),
     ("sound", earnest_fuzz_faces::sound),
