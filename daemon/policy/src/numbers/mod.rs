@@ -1,8 +1,8 @@
 //! Numbers in what was said, in figures and in English words.
 //!
 //! A *run* is a stretch of text that reads as one series of digits: figures and spelled numbers
-//! with nothing between them but space, dots, commas, dashes, parentheses, and the words for
-//! them. "4-2 one seven", "twenty three forty five" and "double five oh two" are runs. Each run
+//! with nothing between them but space, dots, commas, dashes, parentheses, apostrophes, and the
+//! words for them. "4-2 one seven", "twenty three forty five" and "double five oh two" are runs. Each run
 //! knows its digits: "twenty three" has the digits 23, "two thousand five" has 2005.
 //!
 //! Whoever hears digits writes them down in one way or another; this module reads all of them
@@ -112,6 +112,7 @@ mod tests {
         check("(030) 12 34", &[("030) 12 34", "0301234")]);
         check("4,2,1,7 and 5", &[("4,2,1,7", "4217"), ("5", "5")]);
         check("A4217b99", &[("4217", "4217"), ("99", "99")]);
+        check("4'217 is one's own", &[("4'217", "4217")]);
         check("12:34", &[("12", "12"), ("34", "34")]);
         check(
             "1\u{2013}2\u{a0}3\u{200b}4",

@@ -173,6 +173,10 @@ const WORDS: &[(&str, Kind<'static>)] = &[
 ];
 
 fn word(word: &str) -> Kind<'static> {
+    // As between thousands in some countries.
+    if matches!(word, "'" | "\u{2019}") {
+        return Kind::Link;
+    }
     let known = WORDS
         .iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(word));

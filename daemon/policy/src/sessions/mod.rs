@@ -112,20 +112,20 @@ pub struct BrowserSessions {
 }
 
 struct Waiting {
-    code: Fingerprint,
+    code: Digest,
     uid: u32,
     until: Duration,
 }
 
 struct Live {
-    cookie: Fingerprint,
+    cookie: Digest,
     uid: u32,
     last: Duration,
     until: Duration,
 }
 
 /// A SHA-256 digest. 256 random bits need no slow hash: there is nothing to guess.
-type Fingerprint = [u8; digest::SHA256_OUTPUT_LEN];
+type Digest = [u8; digest::SHA256_OUTPUT_LEN];
 
 impl BrowserSessions {
     /// Gives `uid` a link.
@@ -145,7 +145,7 @@ impl BrowserSessions {
         )?;
         let until = now.saturating_add(LINK_LIFETIME);
         self.links.push(Waiting {
-            code: fingerprint(code.expose()),
+            code: digest_of(code.expose()),
             uid,
             until,
         });
@@ -184,7 +184,7 @@ impl BrowserSessions {
         )?;
         let until = now.saturating_add(SESSION_LIFETIME);
         self.sessions.push(Live {
-            cookie: fingerprint(cookie.expose()),
+            cookie: digest_of(cookie.expose()),
             uid,
             last: now,
             until,
@@ -294,12 +294,12 @@ fn make_room<T>(
 
 /// Where the secret stands. Every entry is compared in whole, so that the time this takes says
 /// how many there are and nothing about them.
-fn find<T>(entries: &[T], key: impl Fn(&T) -> &Fingerprint, shown: &str) -> Option<usize> {
+fn find<T>(entries: &[T], key: impl Fn(&T) -> &Digest, shown: &str) -> Option<usize> {
     // What has another length is none of ours, and the right length is no secret.
     if shown.len() != SECRET_CHARACTERS {
         return None;
     }
-    let shown = fingerprint(shown);
+    let shown = digest_of(shown);
     let mut found = None;
     for (place, entry) in entries.iter().enumerate() {
         if key(entry).ct_eq(&shown).into() {
@@ -309,11 +309,11 @@ fn find<T>(entries: &[T], key: impl Fn(&T) -> &Fingerprint, shown: &str) -> Opti
     found
 }
 
-fn fingerprint(secret: &str) -> Fingerprint {
+fn digest_of(secret: &str) -> Digest {
     let digest = digest::digest(&digest::SHA256, secret.as_bytes());
-    let mut fingerprint = [0; digest::SHA256_OUTPUT_LEN];
-    fingerprint.copy_from_slice(digest.as_ref());
-    fingerprint
+    let mut bytes = [0; digest::SHA256_OUTPUT_LEN];
+    bytes.copy_from_slice(digest.as_ref());
+    bytes
 }
 
 /// Why there is no link or no session. For the log: whoever opens a link is told one thing.
