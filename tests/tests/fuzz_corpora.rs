@@ -25,8 +25,8 @@ const FACES: [(&str, Face); 17] = [
     ("request", earnest_fuzz_faces::request),
     ("signed_policy", earnest_fuzz_faces::signed_policy),
     ("sound", earnest_fuzz_faces::sound),
-    ("traceparent", earnest_fuzz_faces::traceparent),
     ("token", earnest_fuzz_faces::token),
+    ("traceparent", earnest_fuzz_faces::traceparent),
 ];
 
 fn fuzz() -> PathBuf {

@@ -25,8 +25,8 @@ mod request;
 mod request;
 mod signed_policy;
 mod sound;
-mod traceparent;
 mod token;
+mod traceparent;
 
 pub use attest::attest;
 pub use book::book;
@@ -44,5 +44,5 @@ pub use request::request;
 pub use request::request;
 pub use signed_policy::signed_policy;
 pub use sound::sound;
-pub use traceparent::traceparent;
 pub use token::token;
+pub use traceparent::traceparent;
