@@ -1,9 +1,9 @@
-//! Bodies: what comes in is watched, what goes out may be worked out while it goes.
+//! Bodies that come in are watched: how much, how fast, and what is left when nobody reads on.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use crate::limits::{REFUSED_BYTES, REFUSED_LIVE_TIME, REFUSED_TIME};
@@ -46,7 +46,40 @@ pub(crate) struct Watched {
     idle: Duration,
     waiting: Pin<Box<Sleep>>,
     begun: Arc<AtomicBool>,
+    meter: Arc<Meter>,
+    first: Option<Instant>,
     rest: Option<oneshot::Sender<Body>>,
+}
+
+/// How much of a body came, and how fast. Numbers alone.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    bytes: AtomicU64,
+    /// Milliseconds between its first and its last piece.
+    milliseconds: AtomicU64,
+}
+
+/// A body that came within this was there at once, and its speed says nothing of its sender.
+const MEASURABLE: Duration = Duration::from_secs(1);
+
+impl Meter {
+    /// Bytes that came.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// How fast, where it took long enough to tell.
+    pub(crate) fn bytes_per_second(&self) -> Option<u64> {
+        let milliseconds = self.milliseconds.load(Ordering::Relaxed);
+        let took = Duration::from_millis(milliseconds);
+        (took >= MEASURABLE).then(|| self.bytes().saturating_mul(1000) / milliseconds)
+    }
+
+    fn count(&self, bytes: usize, since: Duration) {
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        let milliseconds = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        self.milliseconds.store(milliseconds, Ordering::Relaxed);
+    }
 }
 
 /// What nobody read of a body.
@@ -57,17 +90,20 @@ pub(crate) struct Leftover {
 }
 
 /// Watches `body`: more than `idle` may not pass between two pieces of it.
-pub(crate) fn watch(body: Body, idle: Duration) -> (Watched, Leftover) {
+pub(crate) fn watch(body: Body, idle: Duration) -> (Watched, Leftover, Arc<Meter>) {
     let begun = Arc::new(AtomicBool::new(false));
+    let meter = Arc::new(Meter::default());
     let (sender, rest) = oneshot::channel();
     let watched = Watched {
         inner: Some(body),
         idle,
         waiting: Box::pin(sleep(idle)),
         begun: Arc::clone(&begun),
+        meter: Arc::clone(&meter),
+        first: None,
         rest: Some(sender),
     };
-    (watched, Leftover { rest, begun })
+    (watched, Leftover { rest, begun }, meter)
 }
 
 impl HttpBody for Watched {
@@ -87,7 +123,11 @@ impl HttpBody for Watched {
         }
         match Pin::new(inner).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
-                this.waiting.as_mut().reset(Instant::now() + this.idle);
+                let now = Instant::now();
+                this.waiting.as_mut().reset(now + this.idle);
+                let first = *this.first.get_or_insert(now);
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
+                this.meter.count(bytes, now.duration_since(first));
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(_))) => {
@@ -166,65 +206,6 @@ impl Leftover {
     }
 }
 
-/// Pieces of an answer that may wait for the caller to take them. More would only hide from the
-/// worker that nobody reads.
-const PIECES: usize = 8;
-
-/// An answer that is worked out while it is sent. The work stands in the body itself: it goes on
-/// only as the caller takes what it gives, and when the caller goes, all that it holds is
-/// dropped.
-pub(crate) struct Driven {
-    work: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    pieces: mpsc::Receiver<Bytes>,
-}
-
-/// Where the work puts the pieces of the answer.
-#[derive(Debug, Clone)]
-pub(crate) struct Pieces(mpsc::Sender<Bytes>);
-
-impl Pieces {
-    /// Sends the next piece, once there is room for it.
-    pub(crate) async fn send(&self, piece: impl Into<Bytes>) {
-        // The body drops the work before the other end, so the other end is there.
-        let _ = self.0.send(piece.into()).await;
-    }
-}
-
-/// The body that `work` makes.
-pub(crate) fn drive<W>(work: impl FnOnce(Pieces) -> W) -> Body
-where
-    W: Future<Output = ()> + Send + 'static,
-{
-    let (sender, pieces) = mpsc::channel(PIECES);
-    Body::new(Driven {
-        work: Some(Box::pin(work(Pieces(sender)))),
-        pieces,
-    })
-}
-
-impl HttpBody for Driven {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let this = &mut *self;
-        // Work first: a piece that it makes now is taken below.
-        if let Some(work) = &mut this.work
-            && work.as_mut().poll(context).is_ready()
-        {
-            this.work = None;
-        }
-        match this.pieces.poll_recv(context) {
-            Poll::Ready(Some(piece)) => Poll::Ready(Some(Ok(Frame::data(piece)))),
-            Poll::Ready(None) => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use futures_util::stream;
@@ -241,7 +222,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_watched_body_is_what_came() {
-        let (watched, _) = watch(pieces(&["a", "bc"]), Duration::from_secs(60));
+        let (watched, _, _) = watch(pieces(&["a", "bc"]), Duration::from_secs(60));
         let collected = watched.collect().await.expect("nothing is slow here");
         assert_eq!(collected.to_bytes(), "abc");
     }
@@ -249,7 +230,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_stops_coming_is_given_up() {
         let silent = StreamBody::new(stream::pending::<Result<Frame<Bytes>, BodyFault>>());
-        let (watched, _) = watch(Body::new(silent), Duration::from_secs(30));
+        let (watched, _, _) = watch(Body::new(silent), Duration::from_secs(30));
         let before = Instant::now();
         let error = watched.collect().await.expect_err("nothing ever comes");
         assert_eq!(error, BodyFault::TooSlow);
@@ -258,7 +239,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_left_of_a_refused_body_is_read() {
-        let (mut watched, leftover) = watch(pieces(&["a", "b", "c"]), Duration::from_secs(60));
+        let (mut watched, leftover, _) = watch(pieces(&["a", "b", "c"]), Duration::from_secs(60));
         assert!(watched.frame().await.is_some());
         drop(watched);
         leftover.drain(true).await;
@@ -267,7 +248,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_without_an_end_holds_its_refusal_up_for_a_moment_alone() {
         let silent = StreamBody::new(stream::pending::<Result<Frame<Bytes>, BodyFault>>());
-        let (watched, leftover) = watch(Body::new(silent), Duration::from_secs(60));
+        let (watched, leftover, _) = watch(Body::new(silent), Duration::from_secs(60));
         drop(watched);
         let before = Instant::now();
         leftover.drain(false).await;
@@ -282,36 +263,26 @@ mod tests {
             mark.store(true, Ordering::Relaxed);
             Poll::Ready(None::<Result<Frame<Bytes>, BodyFault>>)
         }));
-        let (watched, leftover) = watch(Body::new(body), Duration::from_secs(60));
+        let (watched, leftover, _) = watch(Body::new(body), Duration::from_secs(60));
         drop(watched);
         leftover.drain(true).await;
         assert!(!asked.load(Ordering::Relaxed));
     }
 
-    #[tokio::test]
-    async fn a_driven_body_is_what_its_work_sends_however_much() {
-        let body = drive(|pieces| async move {
-            for number in 0..100 {
-                pieces.send(format!("{number},")).await;
-            }
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_dribbles_is_measured_and_one_that_comes_at_once_is_not() {
+        let slow = stream::unfold(0_u8, |count| async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let frame = Ok::<_, BodyFault>(Frame::data(Bytes::from_static(b"ten bytes.")));
+            (count < 5).then_some((frame, count + 1))
         });
-        let bytes = body.collect().await.expect("infallible").to_bytes();
-        assert_eq!(bytes.iter().filter(|byte| **byte == b',').count(), 100);
-        assert!(bytes.ends_with(b"98,99,"));
-    }
-
-    #[tokio::test]
-    async fn work_is_dropped_with_the_body() {
-        let held = Arc::new(());
-        let inside = Arc::clone(&held);
-        let body = drive(|pieces| async move {
-            pieces.send("a").await;
-            std::future::pending::<()>().await;
-            drop(inside);
-        });
-        let mut body = body;
-        assert!(body.frame().await.is_some());
-        drop(body);
-        assert_eq!(Arc::strong_count(&held), 1);
+        let slow = Body::new(StreamBody::new(Box::pin(slow)));
+        let (watched, _, meter) = watch(slow, Duration::from_secs(60));
+        watched.collect().await.expect("nothing is slow here");
+        assert_eq!(meter.bytes(), 50);
+        assert_eq!(meter.bytes_per_second(), Some(12));
+        let (watched, _, meter) = watch(pieces(&["a", "bc"]), Duration::from_secs(60));
+        watched.collect().await.expect("nothing is slow here");
+        assert_eq!((meter.bytes(), meter.bytes_per_second()), (3, None));
     }
 }

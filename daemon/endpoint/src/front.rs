@@ -3,23 +3,30 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use earnest_telemetry::Door;
-use http::header::{CACHE_CONTROL, EXPECT, HeaderName, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, EXPECT, HeaderName, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tokio::time::sleep;
 
 use crate::body;
 use crate::caller::Caller;
+use crate::drive::until_quantum;
 use crate::origin;
 use crate::record::Bill;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
+
+/// Who was not let in is told at a multiple of this since the request came. All that finding out
+/// takes is far below it, so the time of the answer does not say how far a check got: a wrong
+/// token and one of another application are told apart by nobody.
+pub(crate) const IDENTITY_TICK: Duration = Duration::from_millis(10);
 
 /// The request's number, for whoever reports trouble.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -34,20 +41,15 @@ pub(crate) async fn door(
     request: Request,
     next: Next,
 ) -> Response {
-    let number = shared.next_request();
     let (mut head, body) = request.into_parts();
-    let caller = head.extensions.get::<Arc<Caller>>();
-    // Serving puts it there. A request without one is refused below.
-    let (uid, door) = caller.map_or((None, Door::Clear), |caller| (caller.uid(), caller.way()));
-    let bill = Bill::new(&shared.telemetry, number, uid, door);
-    let waits = head.headers.contains_key(EXPECT);
-    let (watched, leftover) = body::watch(body, shared.limits.body_idle);
-    let checked = match head.extensions.get::<Arc<Caller>>() {
-        Some(caller) => origin::check(caller.door, &head.uri, &head.headers, &shared.origins),
-        // Serving puts it there, so there is none without a connection.
-        None => Err(Refusal::Unauthenticated),
+    // Serving puts it there, so there is no request without one.
+    let Some(caller) = head.extensions.get::<Arc<Caller>>().cloned() else {
+        return Refusal::Unauthenticated.complete(Response::default(), "");
     };
-    let response = match checked {
+    let waits = head.headers.contains_key(EXPECT);
+    let (watched, leftover, meter) = body::watch(body, shared.limits.body_idle);
+    let bill = Bill::open(&shared, *caller, &head, meter);
+    let response = match origin::check(caller.door, &head.uri, &head.headers, &shared.origins) {
         Err(refusal) => {
             drop(watched);
             refusal.into_response()
@@ -58,28 +60,59 @@ pub(crate) async fn door(
                 .await
         }
     };
-    match response.extensions().get::<Refusal>() {
+    let refusal = response.extensions().get::<Refusal>().cloned();
+    match &refusal {
         Some(refusal) => {
             bill.failed(refusal);
             leftover.drain(waits).await;
         }
         None => bill.answered(response.status()),
     }
+    hold(&shared, &bill, refusal.as_ref()).await;
+    let id = bill.id();
+    let response = match refusal {
+        Some(refusal) => refusal.complete(response, &id),
+        None => response,
+    };
     let (mut head, body) = response.into_parts();
-    mark(&mut head.headers, number);
+    mark(&mut head.headers, &id);
     Response::from_parts(head, Body::new(Billed { body, _bill: bill }))
 }
 
-fn mark(headers: &mut HeaderMap, number: u64) {
+/// Waits until the answer may go out without its time telling anything.
+async fn hold(shared: &Shared, bill: &Bill, refusal: Option<&Refusal>) {
+    let elapsed = bill.arrived().elapsed();
+    let wait = match refusal {
+        Some(refusal) if refusal.is_of_identity() => until_quantum(elapsed, IDENTITY_TICK),
+        // What a worker was asked for is told at a whole quantum, good or bad, long or short.
+        _ if bill.is_work() => shared.answers.pad(elapsed),
+        _ => return,
+    };
+    if !wait.is_zero() {
+        sleep(wait).await;
+    }
+}
+
+fn mark(headers: &mut HeaderMap, id: &str) {
     // Answers are what somebody said: nothing keeps them.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
-    let id = HeaderValue::from_str(&format!("req_{number:013x}"));
-    headers.insert(
-        REQUEST_ID,
-        id.expect("hexadecimal digits are a header's value"),
-    );
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+}
+
+impl Refusal {
+    /// The whole answer to the request with this id: `response` has the status, and what the
+    /// router adds to it.
+    fn complete(&self, response: Response, id: &str) -> Response {
+        let (mut head, _) = response.into_parts();
+        head.status = self.status();
+        head.headers.remove(CONTENT_LENGTH);
+        self.describe(&mut head.headers);
+        Response::from_parts(head, Body::from(self.json(id)))
+    }
 }
 
 /// An answer's body, which keeps the account open until it is sent.

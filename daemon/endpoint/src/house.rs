@@ -79,8 +79,8 @@ pub trait House: Send + Sync + 'static {
     /// When the TPM does not release them.
     fn audit_keys(&self) -> Doing<'_, Result<AuditKeys, AuditKeysError>>;
 
-    /// Rotates these keys, of each kind that is given, and says which were. `now` ends at once
-    /// what the earlier ones vouched for.
+    /// Rotates these keys, of each kind that is given, and says which were, as events do. `now`
+    /// ends at once what the earlier ones vouched for.
     ///
     /// # Errors
     ///
@@ -111,6 +111,8 @@ pub struct Proof {
     pub self_test_ago: Option<Duration>,
     /// Whether it knew them.
     pub self_test_passed: Option<bool>,
+    /// Time since the audit log's head was last anchored in the TPM.
+    pub anchored_ago: Option<Duration>,
 }
 
 /// A client certificate.

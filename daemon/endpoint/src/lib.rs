@@ -21,25 +21,42 @@
 //! Sound goes to a worker process and is parsed nowhere else. `openapi.json` describes the
 //! interface, and tests hold both to each other.
 
+mod activity;
+mod admission;
+mod alerts;
+mod allowance;
 mod answer;
+mod apps;
 mod ask;
+mod auditing;
 mod body;
+mod browser;
 mod caller;
+mod changes;
 pub mod client;
 mod collector;
+mod command;
+mod command_lists;
 #[cfg(test)]
 mod contract;
+mod crowd;
+mod drive;
 mod events;
 mod form;
 mod front;
 mod house;
+mod json;
+mod keys;
 mod limits;
 mod models;
 mod origin;
 mod paced;
 mod page;
+mod people;
 mod record;
+mod redact;
 mod refusal;
+mod review;
 mod router;
 mod serve;
 pub mod shapes;
@@ -48,6 +65,8 @@ mod status;
 mod stream;
 mod tokens;
 mod transcribe;
+mod turned_away;
+mod upload;
 mod work;
 
 pub use collector::collect;

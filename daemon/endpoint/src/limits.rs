@@ -17,8 +17,11 @@ pub struct Limits {
     pub body_idle: Duration,
     /// Longest time from the head of a form to its answer.
     pub request_time: Duration,
-    /// Longest time that a head may take.
+    /// Longest time that a head may take, and that a connection may rest between two requests.
     pub head_time: Duration,
+    /// Most connections of one user to all listeners together, so that whoever opens many and
+    /// says nothing shuts nobody else out.
+    pub connections_of_one: usize,
     /// Longest time that requests may take to end once the daemon is told to.
     pub drain_time: Duration,
 }
@@ -36,6 +39,8 @@ impl Default for Limits {
             // times its pace.
             request_time: Duration::from_secs(20 * 60),
             head_time: Duration::from_secs(10),
+            // A third of the connections that a listener takes by default.
+            connections_of_one: 20,
             drain_time: Duration::from_secs(10),
         }
     }
@@ -50,8 +55,11 @@ pub(crate) const FORM_PARTS: usize = 64;
 /// Most bytes of a form beside its file: fields, their heads, and what stands between them.
 pub(crate) const FORM_OVERHEAD: u64 = 1 << 20;
 
-/// Most bytes of a JSON body. The largest that is taken is a token.
-pub(crate) const JSON_BYTES: usize = 4 << 10;
+/// Most bytes of a JSON body: a request for a certificate, or an application with all its users.
+pub(crate) const JSON_BYTES: usize = 16 << 10;
+
+/// Most bytes of a command list: 64 phrases of 200 bytes with ids of 64, all of them escaped.
+pub(crate) const COMMANDS_BYTES: usize = 128 << 10;
 
 /// Most bytes of a head. hyper's own buffer begins with 8 KiB; a token and what browsers send
 /// stay below that.

@@ -6,35 +6,70 @@ use axum::Router;
 use axum::extract::State;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
-use earnest_policy::{See, Transcribe};
+use axum::routing::{MethodRouter, delete, get, post, put};
+use earnest_policy::{See, Tokens, Transcribe};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 
 use crate::caller::Permitted;
 use crate::front;
+use crate::json::json;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
-use crate::tokens::{self, json};
-use crate::{stream, transcribe};
+use crate::{
+    activity, alerts, apps, auditing, browser, command, command_lists, keys, people, review,
+    stream, tokens, transcribe,
+};
 
 /// The description of the interface, which a test holds to [`routes`].
 pub(crate) const DOCUMENT: &str = include_str!("openapi.json");
 
 /// All addresses, and who answers them.
 pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
-    vec![
+    let mut routes = vec![
         ("/health", get(health)),
         ("/openapi.json", get(document)),
+        ("/v1/audio/activity", post(activity::activity)),
         ("/v1/audio/stream", post(stream::stream)),
         ("/v1/audio/transcriptions", post(transcribe::transcribe)),
         ("/v1/audio/translations", post(translate)),
+        ("/v1/commands", post(command::command)),
         ("/v1/models", get(models)),
         ("/v1/models/{model}", get(model)),
-        ("/v1/status", get(status)),
         ("/v1/token", post(tokens::issue).delete(tokens::revoke)),
         ("/v1/token/renew", post(tokens::renew)),
+    ];
+    routes.extend(routes_of_people());
+    routes
+}
+
+/// Those of operators and auditors.
+fn routes_of_people() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
+    vec![
+        ("/", get(browser::page)),
+        ("/open", get(browser::open)),
+        ("/status.css", get(browser::style)),
+        ("/v1/access-review", get(review::review)),
+        ("/v1/alerts", get(alerts::list)),
+        ("/v1/alerts/{id}/release", post(alerts::release)),
+        ("/v1/apps", get(apps::list).post(apps::add)),
+        ("/v1/apps/{name}", delete(apps::revoke)),
+        ("/v1/apps/{name}/certificates", post(apps::certify)),
+        ("/v1/audit", get(auditing::entries)),
+        ("/v1/audit/export", get(auditing::export)),
+        ("/v1/audit/verification", get(auditing::verification)),
+        ("/v1/browser-links", post(browser::link)),
+        ("/v1/command-lists", get(command_lists::list)),
+        (
+            "/v1/command-lists/{name}",
+            put(command_lists::put).delete(command_lists::remove),
+        ),
+        ("/v1/keys/rotate", post(keys::rotate)),
+        ("/v1/operators/confirm", post(people::confirm)),
+        ("/v1/operators/enrol", post(people::enrol)),
+        ("/v1/report", get(auditing::report)),
+        ("/v1/status", get(status)),
     ]
 }
 
@@ -74,7 +109,7 @@ async fn health(State(shared): State<Arc<Shared>>) -> Response {
     (code, json(&Health { status })).into_response()
 }
 
-async fn document(_: Permitted<Transcribe>) -> Response {
+async fn document(_: Permitted<Tokens>) -> Response {
     let kind = HeaderValue::from_static("application/json");
     ([(CONTENT_TYPE, kind)], DOCUMENT).into_response()
 }

@@ -21,6 +21,7 @@ use crate::limits::{HEAD_BYTES, HEADERS};
 use crate::paced::Paced;
 use crate::router::router;
 use crate::shared::{Parts, Shared};
+use crate::turned_away::turn_away;
 
 /// How serving ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,15 +148,24 @@ async fn connection(
     router: Router,
     mut stopping: watch::Receiver<()>,
 ) {
+    let establishing = async {
+        let identified = incoming.identify().await.ok()?;
+        match shared.crowd.enter(identified.peer().uid()) {
+            // Handshakes fail whenever somebody tries the door; there is nobody to tell.
+            Some(seat) => Some((identified.establish().await.ok()?, seat)),
+            None => {
+                turn_away(identified, &shared).await;
+                None
+            }
+        }
+    };
     let established = tokio::select! {
-        established = incoming.establish() => established,
+        established = establishing => established,
         _ = stopping.changed() => return,
     };
-    // Handshakes fail whenever somebody tries the door; there is nobody to tell.
-    let Ok(connection) = established else {
-        return;
-    };
-    serve_connection(connection, &shared, router, stopping).await;
+    if let Some((connection, _seat)) = established {
+        serve_connection(connection, &shared, router, stopping).await;
+    }
 }
 
 async fn serve_connection(

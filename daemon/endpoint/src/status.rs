@@ -5,6 +5,8 @@ use earnest_pool::PoolStatus;
 use earnest_telemetry::Counters;
 use serde::{Deserialize, Serialize};
 
+use crate::shapes::AlertEntry;
+
 /// How the daemon fares: the answer to `GET /v1/status`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StatusReport {
@@ -26,6 +28,9 @@ pub struct StatusReport {
     pub listeners: Vec<String>,
     /// Tokens that are live.
     pub live_tokens: usize,
+    /// Alerts that stand, the gravest first.
+    #[serde(default)]
+    pub alerts: Vec<AlertEntry>,
     /// How often everything happened.
     pub counters: Counters,
     /// The last events, oldest first, each on one line.
@@ -45,6 +50,9 @@ pub struct WorkersReport {
     pub working: usize,
     /// Jobs that may be at work at most.
     pub most: usize,
+    /// Jobs that wait for a place.
+    #[serde(default)]
+    pub waiting: usize,
     /// Workers in a row that did not start.
     pub failures: u32,
 }
@@ -57,6 +65,7 @@ impl WorkersReport {
             idle: status.idle,
             working: status.working,
             most: status.most,
+            waiting: status.waiting.iter().sum(),
             failures: status.failures,
         }
     }

@@ -13,16 +13,15 @@ use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use earnest_channel::{Encoding, Job, SoundKind, Task};
 use earnest_policy::Transcribe;
-use earnest_pool::SoundSender;
-use earnest_transcript::Milliseconds;
 use http::header::{CONTENT_TYPE, EXPECT};
 use http::{HeaderMap, HeaderValue};
 use http_body_util::BodyExt as _;
 use hyper::body::Body as HttpBody;
 
+use crate::admission::Admitted;
 use crate::ask::boolean;
-use crate::body::{BodyFault, Pieces, drive};
-use crate::caller::{Opened, Permitted};
+use crate::body::BodyFault;
+use crate::drive::{Pieces, drive};
 use crate::events::{SegmentLine, StreamLine};
 use crate::record::Bill;
 use crate::refusal::Refusal;
@@ -35,8 +34,7 @@ const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
 /// The handler.
 pub(crate) async fn stream(
     State(shared): State<Arc<Shared>>,
-    Permitted(permit): Permitted<Transcribe>,
-    Opened(serving): Opened,
+    admitted: Admitted<Transcribe>,
     bill: Bill,
     request: Request,
 ) -> Result<Response, Refusal> {
@@ -45,7 +43,7 @@ pub(crate) async fn stream(
     if HttpBody::is_end_stream(&body) {
         return Err(Refusal::InvalidAudio);
     }
-    let work = work::begin(&serving, &permit, sound.job()).await?;
+    let work = work::begin(&shared, &admitted, &bill, sound.job(), shared.answers).await?;
     let most = shared.limits.stream_bytes;
     // A client that asks whether to go on is told to by whoever looks for its first bytes, and not
     // once the answer has begun: it would wait for as long as it is patient.
@@ -53,13 +51,15 @@ pub(crate) async fn stream(
         true => body.frame().await,
         false => None,
     };
-    let body = drive(move |pieces| async move {
+    let body = drive(shared.padding(&bill), move |pieces| async move {
+        // The place of the application is given back with the answer's end.
+        let _admitted = admitted;
         let (sender, heard) = work.split();
         let feeding = feed(first, body, sender, sound.order, most);
-        let telling = tell(heard, sound.words, &bill, &pieces);
+        let telling = tell(heard, sound.words, &pieces);
         if let Err(refusal) = both(feeding, telling).await {
             bill.failed(&refusal);
-            let error = refusal.object().error;
+            let error = refusal.object(&bill.id()).error;
             pieces.send(StreamLine::Error { error }.encode()).await;
         }
     });
@@ -98,7 +98,7 @@ type Frame = Result<hyper::body::Frame<Bytes>, axum::Error>;
 async fn feed(
     mut first: Option<Frame>,
     mut body: Body,
-    mut sender: SoundSender,
+    mut sender: work::Sound,
     mut order: ByteOrder,
     most: u64,
 ) -> Result<(), Refusal> {
@@ -117,12 +117,12 @@ async fn feed(
         if bytes > most {
             return Err(Refusal::TooLarge);
         }
-        if sender.send(order.little(data)).await.is_err() {
+        if sender.send(order.little(data)).await?.is_err() {
             // The events tell why.
             return Ok(());
         }
     }
-    let _ = sender.end().await;
+    sender.end().await;
     Ok(())
 }
 
@@ -138,13 +138,14 @@ pub(crate) fn fault(error: &axum::Error) -> Refusal {
     Refusal::MalformedBody
 }
 
-async fn tell(mut heard: Heard, words: bool, bill: &Bill, pieces: &Pieces) -> Result<(), Refusal> {
+async fn tell(mut heard: Heard, words: bool, pieces: &Pieces) -> Result<(), Refusal> {
     loop {
         let line = match heard.next().await? {
             News::Speech(at) => StreamLine::SpeechStarted { at: at.seconds() },
             News::Segment(segment) => StreamLine::Segment(SegmentLine::of(segment, words)),
+            // No task of this route has any.
+            News::Activity(..) => continue,
             News::End(report) => {
-                bill.heard(Milliseconds::of_sample(report.samples));
                 pieces.send(StreamLine::done(&report).encode()).await;
                 return Ok(());
             }

@@ -1,63 +1,91 @@
-//! `/v1/token`: tokens for unmodified clients. `earnest run` asks for them, over the Unix socket
-//! alone, where the kernel says who asks.
+//! `/v1/token`: tokens for unmodified clients. `earnest run` asks for them over the Unix socket,
+//! where the kernel says who asks; an application with a certificate asks over TLS, and gets one
+//! that is bound to it.
 
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use earnest_policy::{AppId, IssueError, RenewError, Transcribe};
-use earnest_telemetry::{App, Event, WallClock};
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, StatusCode};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use serde::{Deserialize, Serialize};
+use axum::response::Response;
+use earnest_policy::{AppId, Audience, IssueError, Permit, Proof, RenewError, Tokens, Wish};
+use earnest_telemetry::{App, Event};
+use http::{HeaderMap, StatusCode};
 
-use crate::answer::encode;
-use crate::caller::{OverUnix, Permitted, bearer};
+use crate::apps::scopes;
+use crate::caller::{OverClosed, Written, bearer};
+use crate::json::{json, read_json};
 use crate::limits::JSON_BYTES;
 use crate::refusal::Refusal;
 use crate::shapes::{RenewAnswer, TokenAnswer, TokenRequest};
 use crate::shared::Shared;
-use crate::stream::fault;
 
 /// Seconds after which to ask again when there are too many tokens: they last for minutes.
 const TOKENS_RETRY_SECONDS: u64 = 30;
 
 /// `POST /v1/token`.
 pub(crate) async fn issue(
+    _: OverClosed,
     State(shared): State<Arc<Shared>>,
-    Permitted(permit): Permitted<Transcribe>,
-    _: OverUnix,
+    Written(permit): Written<Tokens>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let request: TokenRequest = read_json(&headers, body).await?;
-    let app: AppId = request.app.parse().map_err(|_| Refusal::Invalid {
-        param: "app",
-        expected: "1 to 64 of a-z, 0-9, '.', '_' and '-'",
-    })?;
-    let now = shared.now();
-    let wall = WallClock::system().now();
-    let issued = shared.policy.issue(&permit, app, now, wall);
+    not_by_token(&permit)?;
+    let request: TokenRequest = read_json(&headers, body, JSON_BYTES).await?;
+    let wish = wish(&request)?;
+    let (now, wall) = (shared.now(), shared.wall.now());
+    let issued = shared.policy.issue(&permit, wish, now, wall);
     let issued = issued.map_err(|error| match error {
-        IssueError::NotByPeer | IssueError::NotYours { .. } | IssueError::Scopes { .. } => {
-            Refusal::Unauthenticated
-        }
+        IssueError::NotByPeer => Refusal::NotFound,
+        // Whether there is an application of that name is not told to who may not speak for it.
+        IssueError::NotYours { .. } => Refusal::Unauthenticated,
+        IssueError::Scopes { .. } => Refusal::InsufficientScope,
         IssueError::TooMany { .. } | IssueError::NoRandomNumbers => Refusal::Busy {
             retry_after: TOKENS_RETRY_SECONDS,
         },
     })?;
-    shared.telemetry.record(Event::TokenIssued {
+    shared.record(Event::TokenIssued {
         app: App::new(issued.app.as_str()),
     });
     Ok(json(&TokenAnswer {
         token: issued.token.expose().to_owned(),
         app: issued.app.as_str().to_owned(),
         expires_in: issued.until.saturating_sub(now).as_secs(),
-        scopes: vec!["transcribe".to_owned()],
+        scopes: issued
+            .scopes
+            .iter()
+            .map(|scope| scope.to_string())
+            .collect(),
         base_url: base_url(&shared.listeners),
     }))
+}
+
+fn wish(request: &TokenRequest) -> Result<Wish, Refusal> {
+    let app: AppId = request.app.parse().map_err(|_| Refusal::Invalid {
+        param: "app",
+        expected: "1 to 64 of a-z, 0-9, '.', '_' and '-'",
+    })?;
+    let audience = request.audience.as_ref().map(|audience| {
+        let audience = audience.parse::<Audience>();
+        audience.map_err(|_| Refusal::Invalid {
+            param: "audience",
+            expected: "'earnest', or 'earnest:' and a name",
+        })
+    });
+    let scopes = request.scopes.as_deref().map(scopes);
+    Ok(Wish {
+        app: Some(app),
+        scopes: scopes.transpose()?,
+        audience: audience.transpose()?,
+    })
+}
+
+/// A token gives birth to no token, so who shows one alone finds nothing here.
+fn not_by_token(permit: &Permit<Tokens>) -> Result<(), Refusal> {
+    match permit.proof() {
+        Proof::Peer | Proof::Certificate => Ok(()),
+        Proof::Token | Proof::Session => Err(Refusal::NotFound),
+    }
 }
 
 /// The first of these places that speaks TLS, as a client is told of it.
@@ -68,17 +96,18 @@ fn base_url(listeners: &[String]) -> Option<String> {
 
 /// `POST /v1/token/renew`, with the token as bearer.
 pub(crate) async fn renew(
+    _: OverClosed,
     State(shared): State<Arc<Shared>>,
-    Permitted(permit): Permitted<Transcribe>,
-    _: OverUnix,
+    Written(permit): Written<Tokens>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
+    not_by_token(&permit)?;
     let token = bearer(&headers).ok_or(Refusal::TokenNotFound)?;
     let now = shared.now();
     let until = shared.policy.renew(&permit, token, now);
     let until = until.map_err(|error| match error {
-        RenewError::NotByPeer => Refusal::Unauthenticated,
-        _ => Refusal::TokenNotFound,
+        RenewError::NotByPeer => Refusal::NotFound,
+        RenewError::BadToken => Refusal::TokenNotFound,
     })?;
     Ok(json(&RenewAnswer {
         expires_in: until.saturating_sub(now).as_secs(),
@@ -87,48 +116,20 @@ pub(crate) async fn renew(
 
 /// `DELETE /v1/token`, with the token as bearer.
 pub(crate) async fn revoke(
+    _: OverClosed,
     State(shared): State<Arc<Shared>>,
-    Permitted(permit): Permitted<Transcribe>,
-    _: OverUnix,
+    Written(permit): Written<Tokens>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Refusal> {
+    not_by_token(&permit)?;
     let token = bearer(&headers).ok_or(Refusal::TokenNotFound)?;
     match shared.policy.revoke(&permit, token, shared.now()) {
         true => {
-            shared.telemetry.record(Event::TokensRevoked { count: 1 });
+            shared.record(Event::TokensRevoked { count: 1 });
             Ok(StatusCode::NO_CONTENT)
         }
         false => Err(Refusal::TokenNotFound),
     }
-}
-
-/// An answer in JSON.
-pub(crate) fn json(object: &impl Serialize) -> Response {
-    let kind = HeaderValue::from_static("application/json");
-    ([(CONTENT_TYPE, kind)], encode(object)).into_response()
-}
-
-async fn read_json<T: for<'a> Deserialize<'a>>(
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<T, Refusal> {
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok());
-    let essence = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
-    // A page can post text/plain to anybody without being asked; JSON it cannot.
-    if !essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json")) {
-        return Err(Refusal::UnsupportedMediaType);
-    }
-    let collected = Limited::new(body, JSON_BYTES).collect().await;
-    let bytes = collected.map_err(|error| match error.downcast::<LengthLimitError>() {
-        Ok(_) => Refusal::TooLarge,
-        Err(error) => match error.downcast::<axum::Error>() {
-            Ok(error) => fault(&error),
-            Err(_) => Refusal::MalformedBody,
-        },
-    })?;
-    serde_json::from_slice(&bytes.to_bytes()).map_err(|_| Refusal::MalformedJson)
 }
 
 #[cfg(test)]

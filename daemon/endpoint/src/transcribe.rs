@@ -5,23 +5,23 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
-use earnest_policy::{Permit, Transcribe};
-use earnest_transcript::{FormatName, Milliseconds};
+use earnest_policy::Transcribe;
+use earnest_transcript::FormatName;
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
+use crate::admission::Admitted;
 use crate::answer::encode;
 use crate::ask::{Ask, Wish};
-use crate::body::{Pieces, drive};
-use crate::caller::{Opened, Permitted};
+use crate::drive::{Pieces, drive};
 use crate::form::{Form, Part};
-use crate::house::Serving;
 use crate::record::Bill;
 use crate::refusal::Refusal;
 use crate::shared::{ROOM_UNIT, Shared};
+use crate::upload;
 use crate::work::{self, Heard, News, Work};
 
 /// Seconds after which to come again when there is no room to hold a file: by then some other
@@ -31,16 +31,15 @@ const ROOM_RETRY_SECONDS: u64 = 2;
 /// The handler.
 pub(crate) async fn transcribe(
     State(shared): State<Arc<Shared>>,
-    Permitted(permit): Permitted<Transcribe>,
-    Opened(serving): Opened,
+    admitted: Admitted<Transcribe>,
     bill: Bill,
     request: Request,
 ) -> Result<Response, Refusal> {
     let answering = async {
-        let (wish, heard) = receive(&shared, &permit, &serving, request).await?;
+        let (wish, heard) = receive(&shared, &admitted, &bill, request).await?;
         match wish.stream {
-            true => stream(heard, bill).await,
-            false => answer(wish, heard, bill).await,
+            true => stream(&shared, admitted, heard, bill).await,
+            false => answer(wish, heard).await,
         }
     };
     let answered = timeout(shared.limits.request_time, answering).await;
@@ -50,8 +49,8 @@ pub(crate) async fn transcribe(
 /// Reads the form, and has the sound on its way to a worker, if not there already.
 async fn receive(
     shared: &Shared,
-    permit: &Permit<Transcribe>,
-    serving: &Serving,
+    admitted: &Admitted<Transcribe>,
+    bill: &Bill,
     request: Request,
 ) -> Result<(Wish, Heard), Refusal> {
     let file_bytes = shared.limits.file_bytes;
@@ -60,7 +59,7 @@ async fn receive(
     let mut ask = Ask::default();
     let mut sound = None;
     while let Some(part) = form.next().await? {
-        if part.name() != "file" {
+        if part.name() != upload::FILE {
             let name = part.name().to_owned();
             if Ask::knows(&name) {
                 ask.take(&name, &part.text().await?, &shared.model)?;
@@ -68,26 +67,26 @@ async fn receive(
             continue;
         }
         if sound.is_some() {
-            return Err(Refusal::Invalid {
-                param: "file",
-                expected: "one file",
-            });
+            return Err(upload::one_file());
         }
         sound = Some(match ask.is_settled() {
             true => {
                 let job = ask.wish()?.job();
-                let mut work = work::begin(serving, permit, job).await?;
-                forward(part, file_bytes, &mut work).await?;
+                let mut work = work::begin(shared, admitted, bill, job, shared.answers).await?;
+                upload::forward(part, file_bytes, &mut work).await?;
                 Sound::Sent(work)
             }
             false => Sound::Held(hold(part, file_bytes, shared).await?),
         });
     }
     let wish = ask.wish()?;
-    let heard = match sound.ok_or(Refusal::Missing { param: "file" })? {
+    let heard = match sound.ok_or(Refusal::Missing {
+        param: upload::FILE,
+    })? {
         Sound::Sent(work) => work.end().await?,
         Sound::Held(held) => {
-            let mut work = work::begin(serving, permit, wish.job()).await?;
+            let job = wish.job();
+            let mut work = work::begin(shared, admitted, bill, job, shared.answers).await?;
             for block in held.blocks {
                 work.send(block.freeze()).await?;
             }
@@ -132,19 +131,6 @@ impl Held {
     }
 }
 
-/// Sends a file on as it comes.
-async fn forward(mut part: Part, most: u64, work: &mut Work) -> Result<(), Refusal> {
-    let mut bytes = 0;
-    while let Some(chunk) = part.chunk().await? {
-        bytes += chunk.len() as u64;
-        if bytes > most {
-            return Err(Refusal::TooLarge);
-        }
-        work.send(chunk).await?;
-    }
-    Ok(())
-}
-
 /// Keeps a file, if there is room for it.
 async fn hold(mut part: Part, most: u64, shared: &Shared) -> Result<Held, Refusal> {
     let mut held = Held::default();
@@ -173,9 +159,8 @@ async fn hold(mut part: Part, most: u64, shared: &Shared) -> Result<Held, Refusa
 }
 
 /// The whole answer at once.
-async fn answer(wish: Wish, heard: Heard, bill: Bill) -> Result<Response, Refusal> {
+async fn answer(wish: Wish, heard: Heard) -> Result<Response, Refusal> {
     let transcript = heard.all().await?;
-    bill.heard(transcript.duration);
     let (kind, text) = match wish.format {
         FormatName::Json => ("application/json", transcript.json()),
         FormatName::VerboseJson => ("application/json", transcript.verbose(wish.parts)),
@@ -191,28 +176,30 @@ async fn answer(wish: Wish, heard: Heard, bill: Bill) -> Result<Response, Refusa
 
 /// The answer as server-sent events (HTML standard, "Server-sent events"), in OpenAI's names. It
 /// begins with the first news, so that sound that cannot be read is refused with its own status.
-async fn stream(mut heard: Heard, bill: Bill) -> Result<Response, Refusal> {
+async fn stream(
+    shared: &Shared,
+    admitted: Admitted<Transcribe>,
+    mut heard: Heard,
+    bill: Bill,
+) -> Result<Response, Refusal> {
     let first = heard.next().await?;
-    let body = drive(move |pieces| async move {
-        if let Err(refusal) = tell(first, heard, &bill, &pieces).await {
+    let body = drive(shared.padding(&bill), move |pieces| async move {
+        // The place of the application is given back with the answer's end.
+        let _admitted = admitted;
+        if let Err(refusal) = tell(first, heard, &pieces).await {
             bill.failed(&refusal);
-            pieces.send(event(&refusal.object())).await;
+            pieces.send(event(&refusal.object(&bill.id()))).await;
         }
     });
     let kind = HeaderValue::from_static("text/event-stream");
     Ok(([(CONTENT_TYPE, kind)], body).into_response())
 }
 
-async fn tell(
-    mut news: News,
-    mut heard: Heard,
-    bill: &Bill,
-    pieces: &Pieces,
-) -> Result<(), Refusal> {
+async fn tell(mut news: News, mut heard: Heard, pieces: &Pieces) -> Result<(), Refusal> {
     let mut text = String::new();
     loop {
         match news {
-            News::Speech(_) => {}
+            News::Speech(_) | News::Activity(..) => {}
             News::Segment(segment) if segment.text.is_empty() => {}
             News::Segment(segment) => {
                 let delta = match text.is_empty() {
@@ -222,8 +209,7 @@ async fn tell(
                 text.push_str(&delta);
                 pieces.send(event(&Told::Delta { delta: &delta })).await;
             }
-            News::End(report) => {
-                bill.heard(Milliseconds::of_sample(report.samples));
+            News::End(_) => {
                 pieces.send(event(&Told::Done { text: &text })).await;
                 pieces.send("data: [DONE]\n\n").await;
                 return Ok(());

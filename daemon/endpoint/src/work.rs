@@ -1,30 +1,60 @@
 //! One job with a worker: sound in, what it heard out, and what its errors mean to a caller.
+//!
+//! What the answer's rules withhold or take out is gone here, before any handler sees it.
 
+use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hasher as _};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use earnest_channel::{Failure, Job, Report, SoundFault};
-use earnest_policy::{Permit, Transcribe};
+use earnest_channel::{Failure, Job, Report, SoundFault, SoundKind};
+use earnest_policy::{AnswerRules, Work as WorkScope};
 use earnest_pool::{BeginError, Event, Events, SessionError, SessionOver, SoundSender};
 use earnest_transcript::{Milliseconds, Segment};
 
+use crate::admission::Admitted;
+use crate::allowance::Allowance;
 use crate::answer::{Transcript, outward};
-use crate::house::Serving;
+use crate::record::Bill;
+use crate::redact::Redactor;
 use crate::refusal::Refusal;
+use crate::shared::Shared;
+
+/// Below this mean logarithm of probabilities a text is more likely wrong than right: the bound
+/// that Whisper's own decoder falls back at. It is counted, whatever the policy's floor is.
+const LOW_CERTAINTY: f32 = -1.0;
 
 /// A job under way: its sound is not complete yet.
 #[derive(Debug)]
 pub(crate) struct Work {
-    sound: SoundSender,
+    sound: Sound,
     heard: Heard,
+}
+
+/// Takes the sound of a job, and keeps account of it.
+#[derive(Debug)]
+pub(crate) struct Sound {
+    sender: SoundSender,
+    digest: DefaultHasher,
+    bytes: u64,
+    /// Of sound without a header, whose length its bytes tell.
+    bytes_per_second: Option<u64>,
+    allowance: Arc<Allowance>,
+    bill: Bill,
 }
 
 /// What a job gives.
 #[derive(Debug)]
 pub(crate) struct Heard {
     events: Events,
-    segments: Vec<Segment>,
-    ending: Option<Report>,
+    /// What may be told and was not yet.
+    news: VecDeque<News>,
+    is_over: bool,
+    rules: AnswerRules,
+    redactor: Redactor,
+    allowance: Arc<Allowance>,
+    bill: Bill,
 }
 
 /// Something that a caller may be told.
@@ -32,32 +62,88 @@ pub(crate) struct Heard {
 pub(crate) enum News {
     /// Somebody began to speak.
     Speech(Milliseconds),
+    /// Somebody spoke from here to there.
+    Activity(Milliseconds, Milliseconds),
     /// What was said.
     Segment(Segment),
     /// That was all.
     End(Report),
 }
 
-/// Begins a job.
+/// Begins a job whose answer goes by these rules.
 ///
 /// # Errors
 ///
 /// When the gate is closed or all workers are busy.
-pub(crate) async fn begin(
-    serving: &Serving,
-    permit: &Permit<Transcribe>,
+pub(crate) async fn begin<S: WorkScope>(
+    shared: &Shared,
+    admitted: &Admitted<S>,
+    bill: &Bill,
     job: Job,
+    rules: AnswerRules,
 ) -> Result<Work, Refusal> {
-    let begun = serving.pool.begin(&serving.open, permit, job).await;
-    let (sound, events) = begun.map_err(not_begun)?.split();
+    let serving = &admitted.serving;
+    let begun = serving.pool.begin(&serving.open, &admitted.permit, job);
+    let (sender, events) = begun.await.map_err(not_begun)?.split();
     Ok(Work {
-        sound,
+        sound: Sound {
+            sender,
+            digest: shared.payload_digest(),
+            bytes: 0,
+            bytes_per_second: bytes_per_second(job.kind),
+            allowance: Arc::clone(&admitted.allowance),
+            bill: bill.clone(),
+        },
         heard: Heard {
             events,
-            segments: Vec::new(),
-            ending: None,
+            news: VecDeque::new(),
+            is_over: false,
+            rules,
+            redactor: Redactor::new(rules),
+            allowance: Arc::clone(&admitted.allowance),
+            bill: bill.clone(),
         },
     })
+}
+
+fn bytes_per_second(kind: SoundKind) -> Option<u64> {
+    match kind {
+        SoundKind::Container => None,
+        SoundKind::Raw {
+            rate,
+            channels,
+            encoding,
+        } => Some(
+            u64::from(rate)
+                .saturating_mul(u64::from(channels))
+                .saturating_mul(encoding.bytes()),
+        ),
+    }
+}
+
+impl Sound {
+    /// Sends sound, and charges it where its bytes tell how long it is. The inner error means
+    /// that nobody takes more of it, and the events say why.
+    ///
+    /// # Errors
+    ///
+    /// When the day's sound is used up.
+    pub(crate) async fn send(&mut self, bytes: Bytes) -> Result<Result<(), SessionOver>, Refusal> {
+        self.digest.write(&bytes);
+        self.bytes = self.bytes.saturating_add(bytes.len() as u64);
+        if let Some(rate) = self.bytes_per_second {
+            let milliseconds = self.bytes.saturating_mul(1_000) / rate.max(1);
+            self.allowance.reach(Milliseconds(milliseconds))?;
+        }
+        Ok(self.sender.send(bytes).await)
+    }
+
+    /// That was all of it.
+    pub(crate) async fn end(self) {
+        self.bill.heard().payload = Some(self.digest.finish());
+        // Whether anybody still asks for it is told by the events.
+        let _ = self.sender.end().await;
+    }
 }
 
 impl Work {
@@ -66,7 +152,7 @@ impl Work {
     ///
     /// # Errors
     ///
-    /// When the job fails.
+    /// When the job fails, or the day's sound is used up.
     pub(crate) async fn send(&mut self, bytes: Bytes) -> Result<(), Refusal> {
         let Work { sound, heard } = self;
         let mut sending = std::pin::pin!(sound.send(bytes));
@@ -74,9 +160,9 @@ impl Work {
             tokio::select! {
                 // What was heard is taken first, so that a failure is told as what it is.
                 biased;
-                news = heard.take(), if heard.ending.is_none() => news?,
+                taken = heard.take(), if !heard.is_over => taken?,
                 sent = &mut sending => {
-                    return match sent {
+                    return match sent? {
                         Ok(()) => Ok(()),
                         Err(SessionOver) => heard.after_the_end().await,
                     };
@@ -92,33 +178,76 @@ impl Work {
         loop {
             tokio::select! {
                 biased;
-                news = heard.take(), if heard.ending.is_none() => news?,
-                // Whether anybody still asks for it is told by the events.
-                _ = &mut ending => return Ok(heard),
+                taken = heard.take(), if !heard.is_over => taken?,
+                () = &mut ending => return Ok(heard),
             }
         }
     }
 
     /// Both halves, for who drives them at once.
-    pub(crate) fn split(self) -> (SoundSender, Heard) {
+    pub(crate) fn split(self) -> (Sound, Heard) {
         (self.sound, self.heard)
     }
 }
 
 impl Heard {
-    /// Takes one event and keeps it.
+    /// Takes one event and keeps what may be told of it.
     async fn take(&mut self) -> Result<(), Refusal> {
-        match next(&mut self.events).await? {
-            News::Speech(_) => {}
-            News::Segment(segment) => self.segments.push(segment),
-            News::End(report) => self.ending = Some(report),
+        match self.events.next().await {
+            Some(Ok(Event::SpeechStarted { at })) => {
+                self.allowance.reach(at)?;
+                self.news.push_back(News::Speech(at));
+            }
+            Some(Ok(Event::Activity { start, end })) => {
+                self.allowance.reach(end)?;
+                self.news.push_back(News::Activity(start, end));
+            }
+            Some(Ok(Event::Segment(segment))) => {
+                self.allowance.reach(segment.end)?;
+                self.segment(segment);
+            }
+            Some(Ok(Event::Finished(report))) => self.end(report),
+            Some(Err(error)) => return Err(failed(error)),
+            // The last event was taken before, and nobody asks after it.
+            None => return Err(Refusal::WorkerFailed),
         }
         Ok(())
     }
 
+    fn segment(&mut self, segment: Segment) {
+        let withheld = self.rules.withheld(segment.avg_logprob);
+        {
+            let mut sums = self.bill.heard();
+            sums.sound = sums.sound.max(segment.end.0);
+            sums.segments = sums.segments.saturating_add(1);
+            let is_low = !(segment.avg_logprob >= LOW_CERTAINTY);
+            sums.certainty_low |= withheld || is_low;
+        }
+        if !withheld {
+            let ready = self.redactor.push(outward(segment));
+            self.news.extend(ready.into_iter().map(News::Segment));
+        }
+    }
+
+    fn end(&mut self, report: Report) {
+        let sound = Milliseconds::of_sample(report.samples);
+        {
+            let mut sums = self.bill.heard();
+            sums.sound = sound.0;
+            sums.speech = Milliseconds::of_sample(report.speech).0;
+            sums.shape = report.shape;
+        }
+        // What was heard to its end is told, though it be the last of the day.
+        let _ = self.allowance.reach(sound);
+        let held = self.redactor.end();
+        self.news.extend(held.into_iter().map(News::Segment));
+        self.news.push_back(News::End(report));
+        self.is_over = true;
+    }
+
     /// A job that took no more sound: it read all that it wanted, or it failed.
     async fn after_the_end(&mut self) -> Result<(), Refusal> {
-        while self.ending.is_none() {
+        while !self.is_over {
             self.take().await?;
         }
         Ok(())
@@ -130,15 +259,17 @@ impl Heard {
     ///
     /// When the job fails.
     pub(crate) async fn all(mut self) -> Result<Transcript, Refusal> {
+        let mut segments = Vec::new();
         loop {
-            match self.ending {
-                Some(report) => {
+            match self.next().await? {
+                News::Speech(_) | News::Activity(..) => {}
+                News::Segment(segment) => segments.push(segment),
+                News::End(report) => {
                     return Ok(Transcript {
-                        segments: self.segments,
+                        segments,
                         duration: Milliseconds::of_sample(report.samples),
                     });
                 }
-                None => self.take().await?,
             }
         }
     }
@@ -149,26 +280,12 @@ impl Heard {
     ///
     /// When the job fails.
     pub(crate) async fn next(&mut self) -> Result<News, Refusal> {
-        if !self.segments.is_empty() {
-            return Ok(News::Segment(self.segments.remove(0)));
+        loop {
+            match self.news.pop_front() {
+                Some(news) => return Ok(news),
+                None => self.take().await?,
+            }
         }
-        match self.ending {
-            Some(report) => Ok(News::End(report)),
-            None => next(&mut self.events).await,
-        }
-    }
-}
-
-async fn next(events: &mut Events) -> Result<News, Refusal> {
-    match events.next().await {
-        Some(Ok(Event::SpeechStarted { at })) => Ok(News::Speech(at)),
-        Some(Ok(Event::Segment(segment))) => Ok(News::Segment(outward(segment))),
-        Some(Ok(Event::Finished(report))) => Ok(News::End(report)),
-        // The pool lets no stretch through where words were asked for.
-        Some(Ok(Event::Activity { .. })) => Err(Refusal::WorkerFailed),
-        Some(Err(error)) => Err(failed(error)),
-        // The last event was taken before, and nobody asks after it.
-        None => Err(Refusal::WorkerFailed),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What operators and auditors may see.
 
 use super::{Client, ClientError};
-use crate::shapes::{AlertEntry, AlertsAnswer, ReviewAnswer};
+use crate::shapes::{AlertEntry, AlertsAnswer, ReportAnswer, ReviewAnswer};
 use crate::status::StatusReport;
 
 impl Client {
@@ -30,5 +30,14 @@ impl Client {
     /// When no daemon answers, or it refuses.
     pub async fn access_review(&self) -> Result<ReviewAnswer, ClientError> {
         self.get("/v1/access-review").await
+    }
+
+    /// What the device did, in counts.
+    ///
+    /// # Errors
+    ///
+    /// When no daemon answers, or it refuses.
+    pub async fn report(&self) -> Result<ReportAnswer, ClientError> {
+        self.get("/v1/report").await
     }
 }

@@ -21,7 +21,7 @@ mod words;
 use std::time::Duration;
 
 use earnest_gate::Status;
-use earnest_telemetry::{AlertKind, AlertLevel, Refusal, Scope};
+use earnest_telemetry::{AlertKind, AlertLevel, Scope};
 
 pub(crate) use frame::{PAGE_POLICY, STYLE, render};
 pub(crate) use hour::{LastHour, Minutes};
@@ -43,7 +43,7 @@ pub(crate) struct PageState {
     /// The version of the daemon.
     pub(crate) version: String,
     /// The model that is served.
-    model: String,
+    pub(crate) model: String,
     /// Time since the daemon listens.
     pub(crate) uptime: Duration,
     /// The wall clock, since 1970.

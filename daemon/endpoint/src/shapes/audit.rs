@@ -17,10 +17,18 @@ pub struct AuditLine {
     /// The request that it belongs to, as the answer's `x-request-id` says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
+    /// How often: once, or as often as like refusals were counted together.
+    #[serde(default = "once")]
+    pub times: u32,
     /// What happened, on one line.
     pub text: String,
-    /// What happened, for programs: an object whose `event` says which.
+    /// What happened, for programs: an object whose `event` says which. It is `unreadable`
+    /// where a part of the log cannot be read; the number is that of the entry before it then.
     pub event: serde_json::Value,
+}
+
+fn once() -> u32 {
+    1
 }
 
 /// `GET /v1/audit/verification`.

@@ -27,6 +27,9 @@ mod people;
 mod review;
 mod tokens;
 
+/// `GET /v1/report`: what the device did, in counts by day, kind and reason.
+pub use earnest_audit::Summary as ReportAnswer;
+
 pub use alerts::{AlertEntry, AlertsAnswer};
 pub use apps::{
     AppEntry, AppLimitsEntry, AppRequest, AppsAnswer, CertificateAnswer, CertificateEntry,

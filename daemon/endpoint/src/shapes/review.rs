@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 pub struct ReviewAnswer {
     /// When it was made, in seconds since 1970.
     pub at: u64,
+    /// Whether the gate was closed, so that registered applications and second factors are
+    /// missing here.
+    #[serde(default)]
+    pub sealed: bool,
     /// Who may do what.
     pub rights: Vec<RightEntry>,
     /// What should be looked at, or revoked.
@@ -18,7 +22,8 @@ pub struct ReviewAnswer {
 pub struct RightEntry {
     /// The application's name, or `uid-1000`.
     pub who: String,
-    /// `app` for a registered one, `user` for all programs of one, `operator` or `auditor`.
+    /// `app` for a registered one, `user` for all programs of one, `operator`, `auditor`, or
+    /// `former` for who is neither any more.
     pub kind: String,
     /// The users.
     pub uids: Vec<u32>,
@@ -43,8 +48,14 @@ pub struct ScopeUse {
 pub struct FindingEntry {
     /// Whose right it is.
     pub who: String,
+    /// As [`RightEntry::kind`].
+    #[serde(default)]
+    pub kind: String,
     /// Why, for programs: `unused`, `shared_uid`, …
     pub reason: String,
     /// Why, for people.
     pub text: String,
+    /// Whether it should be revoked, rather than looked at.
+    #[serde(default)]
+    pub revoke: bool,
 }
