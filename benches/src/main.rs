@@ -4,6 +4,7 @@
 //! prints tables. `--json FILE` appends the same figures as JSON lines.
 
 mod accuracy;
+mod anomalies;
 mod bench;
 mod bootstrap;
 mod corpus;

@@ -14,7 +14,7 @@ use crate::places::{self, Model};
 use crate::reference::Reference;
 use crate::report::{Report, Table};
 use crate::wer::WordErrors;
-use crate::{endpoint, long, memory, prepare, process, robust, silence, speed};
+use crate::{anomalies, endpoint, long, memory, prepare, process, robust, silence, speed};
 
 /// Measures Earnest beside ONNX Runtime on the same model files.
 #[derive(Debug, Parser)]
@@ -49,6 +49,12 @@ enum Verb {
     Memory(ProcessOptions),
     /// What the daemon costs: a clip through its endpoint, four applications, its start.
     Endpoint(EndpointOptions),
+    /// False alarms of simulated honest months, and what attacks need until they are answered.
+    Anomalies {
+        /// Months, each from a seed of its own.
+        #[arg(long, default_value_t = 24)]
+        months: u64,
+    },
     /// Characters said to silence, noise, hum and tones.
     Silence {
         #[command(flatten)]
@@ -168,6 +174,7 @@ impl Arguments {
             Verb::Start(options) => run_start(report, &options),
             Verb::Memory(options) => run_memory(report, &options),
             Verb::Endpoint(options) => run_endpoint(report, &options),
+            Verb::Anomalies { months } => anomalies::run(report, months),
             Verb::Silence { models, seconds } => run_silence(report, &models, seconds),
             Verb::Robust(options) => run_robust(report, &options),
             Verb::Long { models, seconds } => run_long(report, &models, seconds),
