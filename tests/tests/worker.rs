@@ -123,6 +123,52 @@ fn a_worker_reads_job_after_job_and_a_bad_one_costs_that_job_alone() {
 }
 
 #[test]
+fn a_worker_times_speech_without_a_word_of_it() {
+    let mut worker = Worker::ready();
+    // The sample between two silences, so that there is something to tell apart.
+    let silence = vec![0; 3 * 32_000];
+    let sound = [&silence, &support::sample_pcm()[..], &silence].concat();
+    let kind = SoundKind::Raw {
+        rate: 16_000,
+        channels: 1,
+        encoding: Encoding::S16Le,
+    };
+    let mut shapes = Vec::new();
+    for sound in [&sound, &support::sample_pcm()] {
+        worker.say(&ToWorker::Begin(Job {
+            kind,
+            task: Task::Activity,
+        }));
+        for piece in sound.chunks(earnest_channel::MAX_SOUND_BYTES) {
+            worker.say(&ToWorker::Sound(piece.to_vec()));
+        }
+        worker.say(&ToWorker::EndOfSound);
+        let mut stretches = Vec::new();
+        let report = loop {
+            match worker.hear().expect("the worker lives") {
+                FromWorker::Activity { start, end } => stretches.push((start.0, end.0)),
+                FromWorker::Heard { .. } => {}
+                FromWorker::Finished(report) => break report,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(report.samples, sound.len() as u64 / 2);
+        let spoken: u64 = stretches.iter().map(|(start, end)| end - start).sum();
+        // Ten seconds, nearly all of them speech.
+        assert!((7_000..=10_000).contains(&spoken), "{stretches:?}");
+        assert_eq!(report.speech, spoken * 16);
+        if sound.len() > 10 * 32_000 {
+            let (first, last) = (stretches[0].0, stretches[stretches.len() - 1].1);
+            assert!(first >= 2_500 && last <= 13_500, "{stretches:?}");
+        }
+        shapes.push(report.shape.expect("speech has a shape"));
+    }
+    assert!((shapes[0] ^ shapes[1]).count_ones() <= 6, "{shapes:x?}");
+    // And words for who asks for them, from the same worker.
+    assert_eq!(worker.job(kind, &support::sample_pcm()).0, support::SAID);
+}
+
+#[test]
 fn a_worker_is_locked_in_before_it_hears_anything() {
     let mut worker = Worker::start(weights());
     let Some(FromWorker::Hello(hello)) = worker.hear() else {

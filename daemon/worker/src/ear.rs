@@ -10,7 +10,7 @@ use earnest_speech::{
 #[derive(Debug)]
 pub(crate) enum Ear<R, D> {
     /// Writes down what is said.
-    Words(Box<Scribe<R, D>>),
+    Words(Scribe<R, D>),
     /// Notes when somebody speaks.
     Times(Timekeeper<D>),
 }
@@ -19,7 +19,7 @@ impl<'a> Ear<&'a mut Recognizer, &'a mut Vad> {
     /// The one that `task` wants.
     pub(crate) fn of(task: Task, engine: &'a mut Engine) -> Self {
         match task {
-            Task::Transcribe { words } => Ear::Words(Box::new(engine.scribe(words))),
+            Task::Transcribe { words } => Ear::Words(engine.scribe(words)),
             Task::Activity => Ear::Times(engine.timekeeper()),
         }
     }

@@ -110,3 +110,113 @@ fn samples_of_speech(heard: &FromWorker) -> u64 {
     };
     length * SAMPLES_PER_MILLISECOND
 }
+
+#[cfg(test)]
+mod tests {
+    use earnest_channel::{Encoding, SoundFault, SoundKind, Task, ToWorker, read};
+    use earnest_speech::{DecodeOptions, FRAME_SAMPLES, Hypothesis, Timekeeper};
+
+    use super::*;
+    use crate::incoming::tests::Pipe;
+
+    /// A detector that hears speech where samples are not zero.
+    struct Script;
+
+    impl DetectSpeech for Script {
+        fn probability(&mut self, frame: &[f32; FRAME_SAMPLES]) -> Result<f32, SpeechError> {
+            let spoken = frame.iter().any(|sample| *sample != 0.0);
+            Ok(if spoken { 0.9 } else { 0.0 })
+        }
+
+        fn reset(&mut self) {}
+    }
+
+    /// A recogniser that nobody may ask.
+    struct Nobody;
+
+    impl Recognize for Nobody {
+        fn recognize(&mut self, _: &[f32], _: &DecodeOptions) -> Result<Hypothesis, SpeechError> {
+            panic!("the recogniser was asked");
+        }
+    }
+
+    const JOB: Job = Job {
+        kind: SoundKind::Raw {
+            rate: 16_000,
+            channels: 1,
+            encoding: Encoding::S16Le,
+        },
+        task: Task::Activity,
+    };
+
+    /// Seconds of sound: silent, or of a level that comes and goes.
+    fn second(spoken: bool) -> ToWorker {
+        let level = |index: usize| match (spoken, index % 4_000 < 2_000) {
+            (false, _) => 0_i16,
+            (true, true) => 16_000,
+            (true, false) => 300,
+        };
+        let samples = (0..16_000).map(level);
+        ToWorker::Sound(samples.flat_map(i16::to_le_bytes).collect())
+    }
+
+    /// What a worker says of a job on this sound, its last word included.
+    fn said(sound: &[ToWorker]) -> Vec<FromWorker> {
+        let begin = [ToWorker::Begin(JOB)];
+        let pipe = Pipe::of(&[&begin, sound, &[ToWorker::EndOfSound]].concat());
+        let said = std::sync::Arc::clone(&pipe.said);
+        let incoming = Incoming::new(pipe);
+        let job = incoming.next_job().unwrap();
+        let ear: Ear<Nobody, _> = Ear::Times(Timekeeper::new(Script));
+        let last = hear(&incoming, job, ear).unwrap();
+        incoming.say(&last).unwrap();
+        let said = said.lock().unwrap();
+        let mut left = &said[..];
+        std::iter::from_fn(|| read(&mut left).unwrap()).collect()
+    }
+
+    #[test]
+    fn speech_is_timed_and_the_recogniser_left_alone() {
+        let pattern = [false, true, true, false, false, true, false];
+        let said = said(&pattern.map(second));
+        let [
+            FromWorker::Activity { start, end },
+            FromWorker::Activity { .. },
+            FromWorker::Finished(report),
+        ] = &said[..]
+        else {
+            panic!("{said:?}");
+        };
+        assert!((700..=1_000).contains(&start.0), "{start:?}");
+        assert!((3_000..=3_300).contains(&end.0), "{end:?}");
+        assert_eq!(report.samples, 7 * 16_000);
+        let seconds = report.speech as f32 / 16_000.0;
+        assert!((3.0..4.2).contains(&seconds), "{seconds} s of speech");
+        assert!(report.shape.is_some());
+    }
+
+    #[test]
+    fn silence_is_no_speech_and_has_no_shape() {
+        let said = said(&[false, false].map(second));
+        let [FromWorker::Finished(report)] = &said[..] else {
+            panic!("{said:?}");
+        };
+        assert_eq!((report.samples, report.speech), (32_000, 0));
+        assert_eq!(report.shape, None);
+    }
+
+    #[test]
+    fn long_sound_gives_signs_of_life() {
+        let said = said(&vec![second(false); 25]);
+        let heard = said
+            .iter()
+            .filter(|it| matches!(it, FromWorker::Heard { .. }));
+        assert_eq!(heard.count(), 2);
+    }
+
+    #[test]
+    fn sound_that_is_none_is_told() {
+        let empty = FromWorker::Failed(Failure::Sound(SoundFault::Empty));
+        assert_eq!(said(&[]), [empty]);
+    }
+}
