@@ -22,7 +22,6 @@ const FACES: [(&str, Face); 17] = [
     ("package", earnest_fuzz_faces::package),
     ("reference", earnest_fuzz_faces::reference),
     ("request", earnest_fuzz_faces::request),
-    ("request", earnest_fuzz_faces::request),
     ("signed_policy", earnest_fuzz_faces::signed_policy),
     ("sound", earnest_fuzz_faces::sound),
     ("token", earnest_fuzz_faces::token),
