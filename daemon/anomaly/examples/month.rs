@@ -1,59 +1,49 @@
 //! Prints false alarms of simulated months of honest use, and what attacks need until they are
-//! answered: `cargo run -p earnest-anomaly --example month --features simulation`.
+//! answered: `cargo run -p earnest-anomaly --example month --features simulation -- FIRST COUNT`,
+//! by the first seed and how many. `cargo xtask bench anomalies` prints the same and more.
+
+use std::env;
 
 use earnest_anomaly::Options;
-use earnest_anomaly::simulation::{Attack, History, attack, month};
-
-/// Months that are simulated.
-const SEEDS: u64 = 24;
+use earnest_anomaly::simulation::{Attack, History, Reached, attack, month};
 
 fn main() {
-    let options = Options::default();
-    let mut alarms = Vec::new();
-    for seed in 0..SEEDS {
-        let month = month(seed, options);
-        println!(
-            "seed {seed}: {} alarms in {} observations, {} hindered",
-            month.alarms.len(),
-            month.observations,
-            month.hindered
-        );
-        for alarm in &month.alarms {
+    let mut numbers = env::args().skip(1).map(|number| number.parse::<u64>());
+    let first = numbers.next().and_then(Result::ok).unwrap_or(0);
+    let count = numbers.next().and_then(Result::ok).unwrap_or(24);
+    let (mut sum, mut most) = (0, 0);
+    for seed in first..first.saturating_add(count) {
+        let alarms = month(seed, Options::default()).alarms;
+        sum += alarms.len();
+        most = most.max(alarms.len());
+        for alarm in alarms {
             println!(
-                "  {} {} {} {:.1} at day {:.2}: {:?}",
-                alarm.subject,
-                alarm.kind,
-                alarm.level,
-                alarm.score,
-                alarm.since_milliseconds as f64 / 86_400e3 - 7.0,
-                alarm.evidence,
+                "month {seed}: {} {} at {:.1} nats",
+                alarm.subject, alarm.kind, alarm.score
             );
         }
-        alarms.push(month.alarms.len());
     }
-    let sum: usize = alarms.iter().sum();
-    println!(
-        "mean {:.2}, most {}",
-        sum as f64 / SEEDS as f64,
-        alarms.iter().max().unwrap_or(&0)
-    );
+    println!("{count} months: {sum} false alarms, at most {most} in one");
     for kind in Attack::ALL {
         for history in [History::Fresh, History::Known] {
-            let found = attack(kind, history, 1, options);
-            let show = |reached: Option<earnest_anomaly::simulation::Reached>| {
-                reached.map_or("-".to_owned(), |reached| {
-                    format!(
-                        "{} ({:.2} h, {})",
-                        reached.requests, reached.hours, reached.kind
-                    )
-                })
-            };
+            let found = attack(kind, history, 1, Options::default());
             println!(
-                "{kind:40} {history:?}: alert {}, throttle {}, quarantine {}",
+                "{kind:38} {history:?}: told after {}, slowed after {}, shut out after {}",
                 show(found.alert),
                 show(found.throttle),
                 show(found.quarantine)
             );
         }
     }
+}
+
+fn show(reached: Option<Reached>) -> String {
+    reached.map_or("-".to_owned(), |reached| {
+        let Reached {
+            requests,
+            hours,
+            kind,
+        } = reached;
+        format!("{requests} ({hours:.2} h, {kind})")
+    })
 }

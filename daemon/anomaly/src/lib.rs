@@ -78,7 +78,7 @@
 //! | requests in 5 minutes, an hour, a day | 5 ×/÷ 2.3, 20 ×/÷ 2.5, 80 ×/÷ 2.0 | about 290, 1,300, 2,200 |
 //! | requests in a minute | 3 ×/÷ 2.5 | about 250 |
 //! | silent | 0.35, 15 free, clump 4, 6, 8 | 61, 84, 107 |
-//! | repeats | 0.15, 20 free, clump 8, 18, 36 | 71, 134, 248 |
+//! | repeats | 0.15, 20 free, clump 10, 21, 36 | 84, 153, 248 |
 //! | near-repeats (with a volume) | 0.5, 20 free, clump 8, 20, 40 | |
 //! | uncertain | 0.25, 15 free, clump 6, 10, 16 | 67, 102, 154 |
 //! | failed proofs in a day | 6, clump 1.5 | 14, 18, 26 |
@@ -86,6 +86,11 @@
 //! | bad requests in a day | 12, clump 4 | 33, 44, 60 |
 //! | requests past a limit in a day | 60, clump 10 | 108, 150, 216 |
 //! | dribbled requests in a day | 3, clump 1 | 9, 11, 15 |
+//!
+//! The priors were set on a simulation of fifteen honest applications, so they are as honest as
+//! that is; `cargo xtask bench anomalies` measures it. Of 500 months from seeds that nothing was
+//! set on, three had a false alarm, and none had two. An application that runs day and night
+//! from its first day alerts once, and is accepted.
 //!
 //! What this cannot see: a patient attacker who stays within what its application always did,
 //! and asks for less than about a request every two minutes. The daily budget is the bound there.

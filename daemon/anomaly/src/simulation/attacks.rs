@@ -68,7 +68,7 @@ impl Attack {
         Attack::RateDrain,
     ];
 
-    /// The kinds of alert that name it rightly.
+    /// The kinds of alert that may tell of it first.
     pub fn kinds(self) -> &'static [AlertKind] {
         match self {
             Attack::ExtractionOfNew
@@ -79,7 +79,7 @@ impl Attack {
             }
             Attack::Probing | Attack::PatientProbing => &[AlertKind::Probing],
             Attack::Guessing | Attack::PatientGuessing => &[AlertKind::Guessing],
-            Attack::Replay | Attack::PatientReplay => &[AlertKind::Repeats],
+            Attack::Replay | Attack::PatientReplay => &[AlertKind::Repeats, AlertKind::Burst],
             Attack::NonSpeech | Attack::PatientNonSpeech => &[AlertKind::Silence],
             Attack::Dribble | Attack::PatientDribble => &[AlertKind::SlowDrain],
             Attack::BudgetDrain | Attack::PatientBudgetDrain | Attack::RateDrain => &[
