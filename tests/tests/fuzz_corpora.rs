@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 type Face = fn(&[u8]);
 
 /// Every target and its face. A target is added here and in `fuzz/Cargo.toml`.
-const FACES: [(&str, Face); 17] = [
+const FACES: [(&str, Face); 18] = [
     ("attest", earnest_fuzz_faces::attest),
+    ("baselines", earnest_fuzz_faces::baselines),
     ("book", earnest_fuzz_faces::book),
     ("card", earnest_fuzz_faces::card),
     ("channel", earnest_fuzz_faces::channel),

@@ -19,6 +19,9 @@ use crate::watch::{MAX_SUBJECTS, milliseconds};
 /// The only format so far.
 const FORMAT: u32 = 1;
 
+/// Alerts are counted up to here: the end of the whole numbers that every reader of JSON knows.
+const LAST_ALERT: u64 = 1 << 53;
+
 /// Most bytes of a saved file: [`MAX_SUBJECTS`] at less than 8 KiB each.
 pub const MAX_SAVED_BYTES: usize = MAX_SUBJECTS * 8 * 1024;
 
@@ -65,6 +68,9 @@ pub enum ImportError {
     /// It is of another format.
     #[error("learned baselines of format {0}, expected {FORMAT}")]
     Format(u32),
+    /// It counts more alerts than a device can have raised.
+    #[error("learned baselines after {0} alerts, at most {LAST_ALERT}")]
+    TooManyAlerts(u64),
     /// It names too many.
     #[error("learned baselines of {0} subjects, at most {MAX_SUBJECTS}")]
     TooMany(usize),
@@ -156,6 +162,9 @@ impl Baselines {
     fn check_all(&self) -> Result<(), ImportError> {
         if self.format != FORMAT {
             return Err(ImportError::Format(self.format));
+        }
+        if self.last_alert > LAST_ALERT {
+            return Err(ImportError::TooManyAlerts(self.last_alert));
         }
         if self.subjects.len() > MAX_SUBJECTS {
             return Err(ImportError::TooMany(self.subjects.len()));

@@ -10,6 +10,7 @@
 //! ```
 
 mod attest;
+mod baselines;
 mod book;
 mod card;
 mod channel;
@@ -28,6 +29,7 @@ mod token;
 mod traceparent;
 
 pub use attest::attest;
+pub use baselines::baselines;
 pub use book::book;
 pub use card::card;
 pub use channel::channel;

@@ -157,6 +157,7 @@ fn what_nobody_wrote_is_refused() {
         ("\"app\":\"culprit\"", "\"app\":\"notes\""),
         ("\"trust\":", "\"trust\":1"),
         ("\"trust\":", "\"trust\":7"),
+        ("\"last_alert\":2", "\"last_alert\":18446744073709551615"),
     ];
     for (from, to) in changes {
         assert!(good.contains(from), "{from}");
