@@ -48,7 +48,7 @@ pub(crate) async fn change<T, E: Into<Refusal>>(
     match (shared.save().await, before) {
         (Ok(()), _) => Ok(made),
         (Err(refusal), Some(before)) if unsaved == Unsaved::TakenBack => {
-            shared.policy.load(before);
+            shared.policy.restore(before);
             Err(refusal)
         }
         (Err(refusal), _) => Err(refusal),

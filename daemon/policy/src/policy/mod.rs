@@ -161,11 +161,24 @@ impl Policy {
         state.saved = state.revision;
     }
 
+    /// Takes a change back that could not be saved: applications, command lists and who has which
+    /// second factor are as in `before`. What became of codes meanwhile stays, so that none is
+    /// good twice. Does nothing where the book has been sealed since.
+    ///
+    /// The disk may hold either state by now, so that this, too, is to be saved.
+    pub fn restore(&self, before: Book) {
+        let mut state = self.state();
+        if let Some(book) = &mut state.book {
+            book.restore(before);
+            let _ = state.change();
+        }
+    }
+
     /// Forgets the book, as the gate is closed: registered applications and second factors are
     /// out of use until [`Policy::load`]. The lists of the configuration stay, but for the users
     /// that registered applications name. Says whether there was a book.
     ///
-    /// What is unsaved is lost, so save first ([`Policy::unsaved`]).
+    /// What is unsaved is lost, so it is saved first ([`Policy::unsaved`]).
     pub fn forget(&self) -> bool {
         let mut state = self.state();
         state.pending.clear();

@@ -6,8 +6,8 @@ use super::{Policy, State};
 use crate::scope::OfApps;
 use crate::token::Order;
 use crate::{
-    AppId, Audience, Fingerprint, IssueError, Issued, Operate, Permit, Proof, RenewError,
-    RotateError, ScopeSet, Wish,
+    AppId, Audience, Fingerprint, IssueError, Issued, Permit, Proof, RenewError, RotateError,
+    ScopeSet, Wish,
 };
 
 impl Policy {
@@ -121,19 +121,14 @@ impl Policy {
         self.state().tokens.rotate(false, now).map(|_| ())
     }
 
-    /// The same at an operator's word. With `at_once` the earlier keys die, and all tokens with
-    /// them; says how many tokens that were.
+    /// The same at once: the earlier keys die, and all tokens with them. Says how many tokens
+    /// that were.
     ///
     /// # Errors
     ///
     /// When the system has no random numbers. Everything stays as it was, then.
-    pub fn rotate_by(
-        &self,
-        _operator: &Permit<Operate>,
-        at_once: bool,
-        now: Duration,
-    ) -> Result<usize, RotateError> {
-        self.state().tokens.rotate(at_once, now)
+    pub fn rotate_at_once(&self, now: Duration) -> Result<usize, RotateError> {
+        self.state().tokens.rotate(true, now)
     }
 
     /// The application that the asker may speak for under this name, what it may do, and for

@@ -139,6 +139,11 @@ impl SecondFactor {
         until.checked_sub(now).filter(|left| !left.is_zero())
     }
 
+    /// Whether both take the same codes, whatever became of those.
+    pub(crate) fn has_secret_of(&self, other: &SecondFactor) -> bool {
+        self.secret.ct_eq(&other.secret).into()
+    }
+
     /// Wrong codes since the last right one.
     pub fn failures(&self) -> u32 {
         self.failures

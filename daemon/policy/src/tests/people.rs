@@ -174,6 +174,43 @@ fn an_operator_takes_the_second_factor_of_somebody_who_lost_it() {
 }
 
 #[test]
+fn a_change_that_is_taken_back_brings_no_code_to_life() {
+    let (policy, operator, auditor) = people();
+    let before = policy.book().unwrap();
+    let right = code(&operator, wall(60));
+    let permit = show::<Operate>(&policy, unix(OPERATOR), Some(&right), 60).unwrap();
+    assert!(policy.forget_person(&permit, AUDITOR).unwrap().is_some());
+    let app = NewApp {
+        name: "notes".parse().unwrap(),
+        uids: vec![USER],
+        scopes: ScopeSet::WORK,
+        limits: AppLimits::default(),
+        commands: None,
+        audience: None,
+    };
+    policy.register(&permit, app, wall(60)).unwrap();
+    policy.saved(policy.snapshot().unwrap().revision);
+    policy.restore(before);
+    assert_eq!(policy.unsaved(), Unsaved::Changes);
+    // The application is gone, and narrows nothing; the auditor is back.
+    assert!(policy.apps().is_empty());
+    assert!(
+        !transcribe(&policy, unix(USER), None, 61)
+            .unwrap()
+            .is_registered()
+    );
+    let read = code(&auditor, wall(60));
+    assert!(show::<Audit>(&policy, unix(AUDITOR), Some(&read), 60).is_ok());
+    let again = show::<Operate>(&policy, unix(OPERATOR), Some(&right), 60).unwrap_err();
+    assert_eq!(again.face(), Face::SecondFactorRefused);
+    // What is sealed is not brought back.
+    let book = policy.book().unwrap();
+    policy.forget();
+    policy.restore(book);
+    assert!(!policy.book_loaded());
+}
+
+#[test]
 fn a_browser_sees_by_a_session_and_does_nothing_else() {
     let (policy, operator, _) = people();
     let code = code(&operator, wall(60));
