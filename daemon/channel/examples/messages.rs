@@ -32,21 +32,25 @@ fn main() -> Result<(), Box<dyn Error>> {
         let frame = encode(answer)?;
         write(&format!("answer-{place}"), [&b"w"[..], &frame].concat())?;
         // The same as the whole of a job of every kind, after a second of sound.
-        for job in (0..16).step_by(2) {
+        for job in (0..24).step_by(2) {
             let script = [&[b'e', job, 15][..], &frame].concat();
             write(&format!("job-{job}-{place}"), script)?;
         }
     }
-    let mut script = vec![b'e', 12];
-    for answer in &answers()[2..5] {
-        script.push(20);
-        script.extend(encode(answer)?);
-    }
-    for (order, answer) in [(0xFF, 5), (0xFE, 6)] {
-        let mut script = script.clone();
-        script.push(order);
-        script.extend(encode(&answers()[answer])?);
-        write(&format!("script-{answer}"), script)?;
+    // Jobs of words and of activity, as they should go.
+    let courses: [(u8, &str, &[usize]); 2] = [(12, "", &[2, 3, 5]), (20, "activity-", &[4, 5])];
+    for (job, name, course) in courses {
+        let mut script = vec![b'e', job];
+        for &place in course {
+            script.push(20);
+            script.extend(encode(&answers()[place])?);
+        }
+        for (order, answer) in [(0xFF, 6), (0xFE, 7)] {
+            let mut script = script.clone();
+            script.push(order);
+            script.extend(encode(&answers()[answer])?);
+            write(&format!("script-{name}{answer}"), script)?;
+        }
     }
     Ok(())
 }
@@ -104,6 +108,10 @@ fn answers() -> Vec<FromWorker> {
             no_speech_prob: 0.01,
             words: vec![word(100, 400, "Hello,"), word(400, 900, "you.")],
         }),
+        FromWorker::Activity {
+            start: Milliseconds(100),
+            end: Milliseconds(900),
+        },
         FromWorker::Heard {
             samples: HEARD_SAMPLES,
         },

@@ -212,8 +212,8 @@ pub struct Report {
     /// What is wrong with the sound, though all of it that there is was read.
     pub flaw: Option<Flaw>,
     /// By what sound that is played again is known, though it be louder, a little noisier or
-    /// cut a little otherwise: 64 signs of its course of loudness. Repeats differ in 6 bits or
-    /// fewer, one in 20,000 pairs of strangers does; those differ in about half of them. (The
+    /// cut a little otherwise: 64 signs of its course of loudness. Most repeats differ in 6 bits
+    /// or fewer, strangers in about half of them, and one pair in 2,600 in 8 or fewer. (The
     /// measurements stand with the worker that takes it.) No word and no voice can be had from
     /// it. None where the sound is too short, too quiet or too even to be known by anything.
     pub shape: Option<u64>,

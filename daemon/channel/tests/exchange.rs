@@ -144,6 +144,47 @@ fn words_are_for_who_asked_for_them() {
 }
 
 #[test]
+fn stretches_are_for_who_asked_for_them_and_words_for_nobody_else() {
+    let stretch = |start, end| FromWorker::Activity {
+        start: Milliseconds(start),
+        end: Milliseconds(end),
+    };
+    let task = Task::Activity;
+    let mut exchange = after(Job { task, ..RAW }, 2 * SECOND);
+    for unasked in [segment(0, 1_000), started(0)] {
+        let answered = exchange.clone().answer(&unasked, 10);
+        assert_eq!(answered, Err(Misbehaviour::Unasked));
+    }
+    assert_eq!(exchange.answer(&stretch(100, 900), 10), Ok(()));
+    let backwards = Misbehaviour::Backwards {
+        earliest: 900,
+        found: 899,
+    };
+    let again = exchange.clone().answer(&stretch(899, 1_000), 10);
+    assert_eq!(again, Err(backwards));
+    let beyond = Misbehaviour::Beyond {
+        latest: 3_000,
+        found: 3_001,
+    };
+    let late = exchange.clone().answer(&stretch(900, 3_001), 10);
+    assert_eq!(late, Err(beyond));
+    assert_eq!(exchange.answer(&stretch(900, 2_000), 10), Ok(()));
+    exchange.end();
+    assert_eq!(exchange.answer(&finished(32_000), 10), Ok(()));
+
+    let answered = after(RAW, SECOND).answer(&stretch(0, 500), 10);
+    assert_eq!(answered, Err(Misbehaviour::Unasked));
+    // They are counted as segments are.
+    let exchange = after(Job { task, ..FILE }, 0);
+    let flood = Misbehaviour::Flood {
+        what: "segments",
+        most: 16,
+        found: 17,
+    };
+    assert_eq!(most(exchange, &stretch(0, 0), 10), (16, flood));
+}
+
+#[test]
 fn abandoning_is_answered_once_it_was_asked_for() {
     let mut exchange = after(FILE, 100);
     exchange.abandon();
