@@ -89,28 +89,31 @@ impl fmt::Display for KeyId {
 
 /// What the log is read with. It is wiped from memory when it goes.
 #[derive(Clone)]
-pub struct SecretKey(Zeroizing<[u8; 32]>);
+pub struct SecretKey {
+    bytes: Zeroizing<[u8; 32]>,
+    public: PublicKey,
+}
 
 impl SecretKey {
     /// The key of these bytes. Any 32 random bytes are one.
     pub fn from_bytes(bytes: &[u8; 32]) -> SecretKey {
-        SecretKey(Zeroizing::new(*bytes))
+        let bytes = Zeroizing::new(*bytes);
+        let mut public = PublicKey([0; 32]);
+        // There are 32 bytes, which is all that is asked of them.
+        if let Some(secret) = private(&bytes) {
+            X25519HkdfSha256::sk_to_pk(&secret).write_exact(&mut public.0);
+        }
+        SecretKey { bytes, public }
     }
 
     /// Its bytes, for the TPM to seal.
     pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
-        self.0.clone()
+        self.bytes.clone()
     }
 
     /// The other half.
     pub fn public(&self) -> PublicKey {
-        let mut public = [0; 32];
-        match self.private() {
-            Some(secret) => X25519HkdfSha256::sk_to_pk(&secret).write_exact(&mut public),
-            // There are 32 bytes, which is all that is asked of them.
-            None => public = [0; 32],
-        }
-        PublicKey(public)
+        self.public
     }
 
     /// The key of the segment with this encapsulated key.
@@ -118,7 +121,7 @@ impl SecretKey {
         &self,
         encapsulated: &[u8; ENCAPSULATED_BYTES],
     ) -> Result<SegmentKey, BadKey> {
-        let secret = self.private().ok_or(BadKey)?;
+        let secret = private(&self.bytes).ok_or(BadKey)?;
         let encapsulated = <X25519HkdfSha256 as hpke::Kem>::EncappedKey::from_bytes(encapsulated);
         let context = hpke::setup_receiver::<ExportOnlyAead, HkdfSha256, X25519HkdfSha256>(
             &OpModeR::Base,
@@ -132,10 +135,10 @@ impl SecretKey {
             .map_err(|_| BadKey)?;
         SegmentKey::new(&exported)
     }
+}
 
-    fn private(&self) -> Option<<X25519HkdfSha256 as hpke::Kem>::PrivateKey> {
-        <X25519HkdfSha256 as hpke::Kem>::PrivateKey::from_bytes(self.0.as_ref()).ok()
-    }
+fn private(bytes: &[u8; 32]) -> Option<<X25519HkdfSha256 as hpke::Kem>::PrivateKey> {
+    <X25519HkdfSha256 as hpke::Kem>::PrivateKey::from_bytes(bytes).ok()
 }
 
 /// Without the key.

@@ -15,11 +15,12 @@
 //! | 8 | milliseconds that have passed for certain since the log was begun |
 //! | 4 | the number of a damaged segment that this one goes on after; 0 where there is none |
 //! | 4 | zero |
+//! | 32 | SHA-256 of all that |
 //!
 //! A record: the length of the encrypted entry (2), flags (2), the number of the write that it
 //! came with (4), whole hours that have passed for certain since the log was begun (4), the
 //! encrypted entry, and the chain's digest after it (32). The chain starts anew in each segment
-//! from SHA-256 of its header, which has the digest of all before; each record's digest is
+//! from the SHA-256 in its header, which is also of the digest of all before; each record's digest is
 //! SHA-256 of the digest before, the record's head and the encrypted entry. All of that, and the
 //! numbers of segment and entry, is what the entry's encryption is bound to.
 
@@ -35,7 +36,10 @@ const MAGIC: &[u8; 8] = b"EARNAUDT";
 const VERSION: u32 = 1;
 
 /// Bytes of a header.
-pub(crate) const HEADER_BYTES: usize = 128;
+pub(crate) const HEADER_BYTES: usize = FIELDS_BYTES + DIGEST_BYTES;
+
+/// Bytes of a header before its digest.
+const FIELDS_BYTES: usize = 128;
 
 /// Bytes of a record before the encrypted entry.
 const HEAD_BYTES: usize = 12;
@@ -74,6 +78,14 @@ pub(crate) struct Header {
 
 impl Header {
     pub(crate) fn encode(&self) -> [u8; HEADER_BYTES] {
+        let fields = self.fields();
+        let mut bytes = [0; HEADER_BYTES];
+        bytes[..FIELDS_BYTES].copy_from_slice(&fields);
+        bytes[FIELDS_BYTES..].copy_from_slice(&sha256(&[&fields]).0);
+        bytes
+    }
+
+    fn fields(&self) -> [u8; FIELDS_BYTES] {
         let parts: [&[u8]; 12] = [
             MAGIC,
             &VERSION.to_le_bytes(),
@@ -88,7 +100,7 @@ impl Header {
             &self.damaged.to_le_bytes(),
             &[0; 4],
         ];
-        let mut bytes = [0; HEADER_BYTES];
+        let mut bytes = [0; FIELDS_BYTES];
         let mut at = 0;
         for part in parts {
             bytes[at..at + part.len()].copy_from_slice(part);
@@ -119,7 +131,8 @@ impl Header {
             elapsed: u64::from_le_bytes(fields.take()),
             damaged: u32::from_le_bytes(fields.take()),
         };
-        match header.segment > 0 && header.first > 0 && fields.take() == [0; 4] {
+        let is_sound = header.segment > 0 && header.first > 0 && fields.take() == [0; 4];
+        match is_sound && fields.take() == header.chain().0 {
             true => Ok(header),
             false => Err(Flaw::Header),
         }
@@ -127,7 +140,7 @@ impl Header {
 
     /// The digest that the segment's chain starts with.
     pub(crate) fn chain(&self) -> ChainDigest {
-        sha256(&[&self.encode()])
+        sha256(&[&self.fields()])
     }
 }
 
@@ -346,10 +359,7 @@ impl<'a> Walk<'a> {
         while at < self.end {
             let rest = &self.bytes[at..];
             let Some(head) = RecordHead::parse(rest).filter(|head| head.write == torn_write) else {
-                // No head: then it is what lacks, from here to the end of a sector or of all.
-                let hole = (at / SECTOR + 1) * SECTOR;
-                let hole = &self.bytes[at..hole.min(self.bytes.len())];
-                return hole.iter().all(|byte| *byte == 0);
+                return self.lacks_head(at);
             };
             let record = &rest[..head.size().min(rest.len())];
             lacks |= at + head.size() > self.end || has_hole(record, at);
@@ -360,6 +370,21 @@ impl<'a> Walk<'a> {
             at += head.size();
         }
         lacks
+    }
+
+    /// Whether there is no record's head in this place because it is what a write lacks.
+    fn lacks_head(&self, at: usize) -> bool {
+        if self.end - at < HEAD_BYTES {
+            // The write ended within it.
+            return true;
+        }
+        let border = (at / SECTOR + 1) * SECTOR;
+        let is_zero = |from: usize, to: usize| {
+            let piece = self.bytes.get(from..to.min(self.bytes.len()));
+            piece.is_some_and(|piece| piece.iter().all(|byte| *byte == 0))
+        };
+        // Its sector, or the next one where it reaches into that.
+        is_zero(at, border) || (border - at < HEAD_BYTES && is_zero(border, border + SECTOR))
     }
 }
 
