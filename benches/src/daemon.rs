@@ -103,6 +103,7 @@ impl Device {
         let user = nix::unistd::getuid().as_raw();
         let mut text = String::new();
         writeln!(text, "device.folder = {:?}", self.path("device"))?;
+        writeln!(text, "state.folder = {:?}", self.path("state"))?;
         writeln!(text, "model.size = {:?}", model.name())?;
         let package = |card: &str| self.path(&format!("sealed/{card}.earnest"));
         writeln!(text, "model.speech = {:?}", package(model.card()))?;
@@ -112,6 +113,9 @@ impl Device {
         writeln!(text, "listen.tls = []")?;
         writeln!(text, "listen.unix = {:?}", self.path("earnest.sock"))?;
         writeln!(text, "allow.apps = [{user}]\nallow.operators = [{user}]")?;
+        // What is measured is the work, not the limits.
+        writeln!(text, "apps.per_minute = 6000\napps.burst = 1000")?;
+        writeln!(text, "apps.daily_minutes = 14400\napps.at_once = 16")?;
         writeln!(text, "workers.threads = {threads}\nrun.user = \"root\"")?;
         writeln!(text, "run.exposed_memory = \"warn\"")?;
         Ok(text)

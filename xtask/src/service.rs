@@ -275,6 +275,10 @@ impl Place {
         self.text("earnest.sock")
     }
 
+    fn state(&self) -> String {
+        self.text("state")
+    }
+
     /// curl over the Unix socket, with what all requests share.
     fn plain_curl(&self) -> Program {
         Program::new("curl")
@@ -339,6 +343,7 @@ fn configuration(
     let quoted = |text: &str| Value::from(text).to_string();
     let tables = [
         ("device", vec![("folder", quoted(&trust.device()))]),
+        ("state", vec![("folder", quoted(&place.state()))]),
         (
             "model",
             vec![
@@ -360,6 +365,7 @@ fn configuration(
             vec![
                 ("apps", format!("[{uid}]")),
                 ("operators", format!("[{uid}]")),
+                ("auditors", format!("[{uid}]")),
             ],
         ),
         (

@@ -12,10 +12,12 @@ use earnest_files::Readers;
 use earnest_listen::TlsIdentity;
 use earnest_printable::describe;
 use earnest_telemetry::{Event, Telemetry};
-use tokio::time::sleep;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::device::DeviceGround;
 use crate::ground::{GroundError, Keeper};
+use crate::rotation::Renewal;
 
 /// The authority's certificate, beside the Unix socket, for clients to trust.
 pub const AUTHORITY_FILE: &str = "authority.pem";
@@ -81,11 +83,14 @@ impl Certificates {
         }
     }
 
-    /// Renews for as long as somebody waits for it.
-    pub async fn run(mut self) {
+    /// Renews for as long as somebody waits for it: when it is due, and when somebody asks.
+    pub async fn run(mut self, mut renewals: mpsc::Receiver<Renewal>) {
         loop {
             let pause = self.renew().await;
-            sleep(pause).await;
+            if let Ok(Some(reply)) = timeout(pause, renewals.recv()).await {
+                // Who asked and is gone has its certificate all the same.
+                let _ = reply.send(self.replace().await);
+            }
         }
     }
 
@@ -95,8 +100,11 @@ impl Certificates {
         let (leaf, authority) = issued.map_err(|error: GroundError| told(&error))?;
         let replaced = self.identity.replace(leaf.chain(), leaf.key());
         replaced.map_err(|error| told(&error))?;
+        // Apps show certificates of the same authority.
+        let asked = self.identity.ask_clients(&authority.der);
+        asked.map_err(|error| told(&error))?;
         if let Some(path) = &self.authority {
-            let written = earnest_files::write(path, authority.as_bytes(), Readers::Others);
+            let written = earnest_files::write(path, authority.pem.as_bytes(), Readers::Others);
             written.map_err(|error| told(&error))?;
             // It is for everybody, also under a service's mask of 0077.
             let readable = fs::set_permissions(path, Permissions::from_mode(0o644));

@@ -118,7 +118,10 @@ impl Workers {
         PoolOptions {
             warm: self.settings.warm,
             most: self.settings.most,
-            most_of_one: self.settings.most,
+            // One place is left to whoever comes beside an app that takes all it can get.
+            most_of_one: self.settings.most.saturating_sub(1).max(1),
+            queue: self.settings.queue,
+            patience: self.settings.patience,
             idle: self.settings.idle,
             limits: JobLimits {
                 client: limits.client.max(self.quiet),

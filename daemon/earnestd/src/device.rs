@@ -20,7 +20,7 @@ use earnest_evidence::Digest;
 use earnest_evidence::measured::{SandboxLevel, Start};
 use earnest_gate::{Measurement, Standing};
 use earnest_package::{Model, ReleaseVerifyingKey, Role, VOICE_CARD};
-use earnest_tpm::DeviceAddress;
+use earnest_tpm::{DeviceAddress, Secret};
 use earnest_verifier::ear::{BindingError, ResultVerifier, Tier};
 
 use crate::configuration::{Configuration, Mode};
@@ -85,22 +85,42 @@ impl DeviceGround {
         })
     }
 
-    /// A certificate for TLS and its key, and the authority's certificate in PEM.
+    /// The device's folder.
+    pub(crate) fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// Whether the TPM is one in software.
+    ///
+    /// # Errors
+    ///
+    /// When the folder holds no device.
+    pub fn has_software_tpm(&mut self) -> Result<bool, GroundError> {
+        let choice = earnest_attester::Configuration::load(&self.folder)?.tpm;
+        let real = matches!(choice, TpmChoice::At(DeviceAddress::Device(_)));
+        Ok(!real)
+    }
+
+    /// A certificate for TLS and its key, and the authority's certificate.
     ///
     /// # Errors
     ///
     /// When the TPM is out of reach, or the authority's certificate cannot be kept.
-    pub fn leaf(&mut self) -> Result<(Leaf, String), GroundError> {
+    pub fn leaf(&mut self) -> Result<(Leaf, AuthorityCertificate), GroundError> {
         let life = self.leaf;
         self.with(|_, device| {
             let authority = Authority::open(device.module(), device.folder())?;
             let leaf = authority.issue(SystemTime::now(), life)?;
-            Ok((leaf, authority.certificate_pem()))
+            let certificate = AuthorityCertificate {
+                der: authority.certificate().to_vec(),
+                pem: authority.certificate_pem(),
+            };
+            Ok((leaf, certificate))
         })
     }
 
     /// Opens the device, or takes the one that is kept, and has something done with it.
-    fn with<T>(
+    pub(crate) fn with<T>(
         &mut self,
         question: impl FnOnce(&mut DeviceGround, &Device) -> Result<T, GroundError>,
     ) -> Result<T, GroundError> {
@@ -152,6 +172,10 @@ impl Ground for DeviceGround {
         })
     }
 
+    fn state_keys(&mut self) -> Result<Vec<Secret>, GroundError> {
+        self.every_state_key()
+    }
+
     fn prepare(Opened { speech, voice }: Opened) -> Result<Weights, GroundError> {
         let clip = clip(&speech).ok_or_else(|| GroundError::NoSample {
             card: speech.card().name().to_owned(),
@@ -192,6 +216,14 @@ impl Ground for DeviceGround {
         self.seen = kept;
         Ok(verdict)
     }
+}
+
+/// The certificate of the device's authority, in both of its forms.
+pub struct AuthorityCertificate {
+    /// For programs.
+    pub der: Vec<u8>,
+    /// For files.
+    pub pem: String,
 }
 
 /// The models, opened. Dropping them overwrites them.

@@ -1,19 +1,21 @@
-//! Where the gate stands and who may look at it: the guardian moves it, the endpoint asks it at
-//! every request.
+//! Where the gate stands: the guardian moves it, the endpoint asks it at every request.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use earnest_endpoint::{House, Serving};
 use earnest_gate::{Changes, Gate, GateState, Mode, Open, Schedule, Status};
 use earnest_telemetry::Clock;
 
-use crate::crew::Workers;
 use crate::weights::Weights;
 
 /// The gate, behind a lock that is held for moments alone.
 pub struct Gatehouse {
     gate: Mutex<Gate<Weights>>,
     trouble: Mutex<Option<String>>,
+    /// When the model was last asked its known clips, and whether it knew them.
+    tested: Mutex<Option<(Duration, bool)>>,
+    /// When the audit log's head was last measured.
+    anchored: Mutex<Option<Duration>>,
     clock: Clock,
 }
 
@@ -23,21 +25,20 @@ impl Gatehouse {
         Gatehouse {
             gate: Mutex::new(Gate::new(mode, schedule, clock.now())),
             trouble: Mutex::default(),
+            tested: Mutex::default(),
+            anchored: Mutex::default(),
             clock,
         }
     }
 
     /// Moves the gate, at this moment.
-    pub fn change(
-        &self,
-        change: impl FnOnce(&mut Gate<Weights>, std::time::Duration) -> Changes,
-    ) -> Changes {
+    pub fn change(&self, change: impl FnOnce(&mut Gate<Weights>, Duration) -> Changes) -> Changes {
         let now = self.clock.now();
         change(&mut self.gate(), now)
     }
 
     /// Asks the gate something, at this moment.
-    pub fn ask<T>(&self, question: impl FnOnce(&Gate<Weights>, std::time::Duration) -> T) -> T {
+    pub fn ask<T>(&self, question: impl FnOnce(&Gate<Weights>, Duration) -> T) -> T {
         let now = self.clock.now();
         question(&self.gate(), now)
     }
@@ -66,6 +67,36 @@ impl Gatehouse {
         news
     }
 
+    /// Notes that the model was asked its known clips.
+    pub fn note_test(&self, passed: bool) {
+        *self.tested() = Some((self.clock.now(), passed));
+    }
+
+    /// How long ago the model was asked its known clips, and whether it knew them.
+    pub fn last_test(&self) -> Option<(Duration, bool)> {
+        let (at, passed) = (*self.tested())?;
+        Some((self.clock.now().saturating_sub(at), passed))
+    }
+
+    /// Notes that the audit log's head was measured.
+    pub fn note_anchor(&self) {
+        *self.anchored() = Some(self.clock.now());
+    }
+
+    /// How long ago the audit log's head was measured.
+    pub fn last_anchor(&self) -> Option<Duration> {
+        let at = (*self.anchored())?;
+        Some(self.clock.now().saturating_sub(at))
+    }
+
+    fn anchored(&self) -> MutexGuard<'_, Option<Duration>> {
+        self.anchored.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tested(&self) -> MutexGuard<'_, Option<(Duration, bool)>> {
+        self.tested.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A line is replaced whole.
     fn last_trouble(&self) -> MutexGuard<'_, Option<String>> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
@@ -81,43 +112,5 @@ impl Gatehouse {
     /// of them fails closed.
     fn gate(&self) -> MutexGuard<'_, Gate<Weights>> {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The daemon, as the endpoint sees it.
-pub struct Front {
-    /// The gate.
-    pub gatehouse: Arc<Gatehouse>,
-    /// The workers.
-    pub workers: Arc<Workers>,
-}
-
-impl House for Front {
-    fn serving(&self) -> Option<Serving> {
-        // The gate first: a pool of a later opening cannot be served with an earlier leave.
-        let open = self.gatehouse.open()?;
-        let pool = self.workers.pool()?;
-        Some(Serving { open, pool })
-    }
-
-    fn gate(&self) -> Status {
-        self.gatehouse.status()
-    }
-
-    fn trouble(&self) -> Option<String> {
-        self.gatehouse.trouble()
-    }
-
-    fn sandbox(&self) -> Option<String> {
-        let reached = self.workers.confinement()?;
-        let landlock = match reached.landlock_abi {
-            Some(abi) => format!("Landlock ABI {abi}"),
-            None => "this kernel has no Landlock".to_owned(),
-        };
-        let calls = match reached.seccomp {
-            true => "system calls filtered",
-            false => "system calls not filtered",
-        };
-        Some(format!("{}: {landlock}, {calls}", reached.level))
     }
 }

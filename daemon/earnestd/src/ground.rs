@@ -7,16 +7,17 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use earnest_attester::DeviceError;
-use earnest_attester::authority::AuthorityError;
+use earnest_attester::authority::{AuthorityError, CertifyError};
 use earnest_attester::content::ContentError;
 use earnest_attester::keys::KeyFileError;
 use earnest_attester::result::ResultError;
+use earnest_attester::secrets::{SecretId, SecretsError};
+use earnest_attester::{ConfigurationError, DeviceError};
 use earnest_evidence::Digest;
 use earnest_evidence::measured::SandboxLevel;
 use earnest_files::FileError;
 use earnest_gate::{LiveResult, Measurement, Standing};
-use earnest_tpm::TpmError;
+use earnest_tpm::{Secret, TpmError};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -35,6 +36,13 @@ pub trait Ground: Send + 'static {
     ///
     /// When the TPM refuses or is out of reach, or a package is missing, damaged or another's.
     fn unseal(&mut self) -> Result<(Self::Opened, Measurement), GroundError>;
+
+    /// The keys that the daemon's state may be encrypted under, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// When the TPM refuses or is out of reach, or a key's file is damaged.
+    fn state_keys(&mut self) -> Result<Vec<Secret>, GroundError>;
 
     /// Prepares the weights of opened models, which are forgotten. The device is not asked
     /// anything, so whoever has a question for it need not wait.
@@ -203,6 +211,21 @@ pub enum GroundError {
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
+    /// A secret of the device's own is not to be had.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    /// What lies beside a secret as its public half is not its.
+    #[error("the public half of {id} is another's: somebody replaced it")]
+    OtherPublicHalf {
+        /// Which secret.
+        id: SecretId,
+    },
+    /// The authority certifies no such app or key.
+    #[error(transparent)]
+    Certify(#[from] CertifyError),
+    /// The device's own configuration cannot be read.
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
     /// The authority signs nothing.
     #[error(transparent)]
     Authority(#[from] AuthorityError),

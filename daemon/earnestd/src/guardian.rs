@@ -18,6 +18,7 @@ use earnest_gate::{Answer, Changes, Effect, KnownAnswers, Measurement, Trial};
 use earnest_policy::Policy;
 use earnest_printable::describe;
 use earnest_telemetry::{Event, Telemetry};
+use earnest_tpm::Secret;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
@@ -26,6 +27,7 @@ use crate::crew::{Crew, CrewError};
 use crate::device::is_passing;
 use crate::gatehouse::Gatehouse;
 use crate::ground::{Ground, GroundError, Keeper, Verdict};
+use crate::kept::{Kept, KeptError};
 use crate::notify;
 use crate::weights::Clip;
 
@@ -71,6 +73,7 @@ pub struct Guardian<G, C> {
     crew: Arc<C>,
     gatehouse: Arc<Gatehouse>,
     policy: Arc<Policy>,
+    kept: Arc<Kept>,
     telemetry: Telemetry,
     /// What the measured log has of this daemon; one that starts is news, and so is one whose
     /// packages or sandbox changed since.
@@ -86,6 +89,8 @@ enum Unopened {
     Ground(#[from] GroundError),
     #[error(transparent)]
     Crew(#[from] CrewError),
+    #[error("what the daemon kept cannot be used")]
+    Kept(#[from] KeptError),
     #[error("no result of the fleet holds: import one")]
     NoResult,
     #[error("the fleet's result does not hold: {reason}")]
@@ -100,6 +105,7 @@ impl<G: Ground, C: Crew> Guardian<G, C> {
         crew: Arc<C>,
         gatehouse: Arc<Gatehouse>,
         policy: Arc<Policy>,
+        kept: Arc<Kept>,
         telemetry: Telemetry,
     ) -> Guardian<G, C> {
         Guardian {
@@ -108,6 +114,7 @@ impl<G: Ground, C: Crew> Guardian<G, C> {
             crew,
             gatehouse,
             policy,
+            kept,
             telemetry,
             recorded: None,
             attempted: watch::Sender::new(false),
@@ -168,6 +175,7 @@ impl<G: Ground, C: Crew> Guardian<G, C> {
             self.demand_result().await?;
         }
         let (opened, measurement) = self.keeper.ask(UNSEALING, G::unseal).await?;
+        let keys = self.keeper.ask(UNSEALING, G::state_keys).await?;
         let prepared = spawn_blocking(move || G::prepare(opened)).await;
         let weights = prepared.unwrap_or(Err(GroundError::Broken))?;
         let started = self.crew.start(&weights).await;
@@ -175,7 +183,12 @@ impl<G: Ground, C: Crew> Guardian<G, C> {
             Ok(sandbox) => self.record(weights.package, sandbox).await,
             Err(error) => Err(error.into()),
         };
-        if let Err(error) = recorded {
+        // Who may do what is known before anybody is served.
+        let ready = match recorded {
+            Ok(()) => self.open_kept(keys).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = ready {
             self.crew.end().await;
             return Err(error);
         }
@@ -185,6 +198,12 @@ impl<G: Ground, C: Crew> Guardian<G, C> {
             .change(|gate, now| gate.unsealed(now, weights, measurement));
         self.carry_out(changes).await;
         Ok(())
+    }
+
+    async fn open_kept(&self, keys: Vec<Secret>) -> Result<(), Unopened> {
+        let kept = Arc::clone(&self.kept);
+        let opened = spawn_blocking(move || kept.open(&keys)).await;
+        Ok(opened.unwrap_or(Err(KeptError::Broken))?)
     }
 
     async fn demand_result(&mut self) -> Result<(), Unopened> {
@@ -279,6 +298,7 @@ impl<G: Ground, C: Crew> Guardian<G, C> {
 
     async fn answered(&mut self, expected: &str, heard: &str) {
         let answers = KnownAnswers::check(&[Answer { expected, heard }]);
+        self.gatehouse.note_test(answers.is_ok());
         let trouble = answers.as_ref().err().map(ToString::to_string);
         if let Some(wrong) = &trouble {
             tracing::error!("{wrong}");
@@ -358,6 +378,7 @@ impl<G: Ground, C: Crew> Guardian<G, C> {
                         self.telemetry.record(Event::TokensRevoked { count });
                     }
                     let workers = self.crew.end().await;
+                    self.kept.close().await;
                     tracing::info!(workers, "keys and weights are forgotten");
                 }
             }

@@ -45,6 +45,7 @@ fn daemon(arguments: &Arguments) -> Result<(), (Exit, Error)> {
     let ports = ground
         .ports()
         .map_err(|error| (Exit::Device, error.into()))?;
+    let ports = [ports, configuration.collector_port()].concat();
     process::confine(&ports).map_err(|error| (Exit::Privileges, error.into()))?;
 
     let runtime = tokio::runtime::Builder::new_multi_thread()

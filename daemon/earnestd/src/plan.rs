@@ -3,6 +3,8 @@
 use std::fmt::{self, Display};
 use std::time::Duration;
 
+use earnest_policy::AnswerRules;
+
 use crate::configuration::{Configuration, Exposed, Mode};
 
 /// A configuration, told to a person.
@@ -23,8 +25,10 @@ fn lines(told: &Configuration) -> Vec<String> {
         gate,
         listen,
         allow,
+        apps,
         workers,
         limits,
+        audit,
         ..
     } = told;
     let mut lines = vec![
@@ -70,7 +74,18 @@ fn lines(told: &Configuration) -> Vec<String> {
     }
     lines.extend([
         format!("serves: programs of {}", users(&allow.apps)),
-        format!("tells its state to: {}", users(&allow.operators)),
+        format!("operated by: {}", users(&allow.operators)),
+        format!("audited by: {}", users(&allow.auditors)),
+        format!(
+            "apps: {} requests a minute, {} at once after a pause, {} side by side, {} minutes of \
+             sound a day, tokens for {}, unless an app's own entry says otherwise",
+            apps.limits.per_minute(),
+            apps.limits.burst(),
+            apps.limits.at_once(),
+            apps.limits.daily_sound_minutes(),
+            time(apps.token)
+        ),
+        format!("answers: {}", told_of_answers(&told.answers)),
         format!(
             "workers: {} at most, {} ready ahead, {} threads and {} MiB each, ended after {} idle",
             workers.most,
@@ -97,11 +112,39 @@ fn lines(told: &Configuration) -> Vec<String> {
             }
         ),
         format!(
+            "keeps: an audit log of {} and {} MiB at most in {}, measured every {}",
+            time(audit.keep),
+            audit.most >> 20,
+            told.state.display(),
+            time(audit.anchor)
+        ),
+        match &told.collector {
+            Some(place) => format!("sends spans of requests to {place}"),
+            None => "sends no spans of requests".to_owned(),
+        },
+        format!(
             "measures each start with this configuration's SHA-256: {}",
             told.digest
         ),
     ]);
     lines
+}
+
+fn told_of_answers(answers: &AnswerRules) -> String {
+    let mut rules = Vec::new();
+    if let Some(floor) = answers.certainty_floor() {
+        rules.push(format!("text of a certainty below {floor} is withheld"));
+    }
+    if let Some(digits) = answers.redact_digits() {
+        rules.push(format!("numbers of {digits} digits or more are replaced"));
+    }
+    if let Some(pad) = answers.quantum() {
+        rules.push(format!("given at multiples of {}", time(pad)));
+    }
+    match rules.is_empty() {
+        true => "as they are heard, and at once".to_owned(),
+        false => rules.join("; "),
+    }
 }
 
 fn list<T: Display>(things: &[T]) -> String {

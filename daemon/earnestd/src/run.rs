@@ -7,24 +7,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use earnest_endpoint::{Limits, Parts, ServedModel, serve};
+use earnest_anomaly::Watch;
+use earnest_endpoint::{Limits, Parts, ServedModel, collect, serve};
 use earnest_gate::{Mode, Schedule};
 use earnest_listen::{BindError, Listeners, Plan, TlsIdentity, UnixPlan};
 use earnest_policy::{AllowList, Policy};
-use earnest_telemetry::{Clock, Event, Telemetry};
+use earnest_telemetry::{Clock, Event, Telemetry, WallClock};
+use earnest_traces::Traces;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
 use crate::certificates::Certificates;
 use crate::configuration::{self, Configuration, LimitSettings, Size};
 use crate::crew::Workers;
 use crate::device::DeviceGround;
-use crate::gatehouse::{Front, Gatehouse};
+use crate::duties::Duties;
+use crate::front::Front;
+use crate::gatehouse::Gatehouse;
 use crate::ground::Keeper;
 use crate::guardian::{Guardian, GuardianSettings};
+use crate::kept::Kept;
 use crate::notify;
+use crate::records::Records;
+use crate::rotation::{Renewal, Rotation};
 
 /// How long the service manager is told nothing while the first attempt to open the gate takes:
 /// beyond it the daemon is there, if closed, which is what there is to know.
@@ -39,6 +46,12 @@ const MOST_BINDS: usize = 25;
 
 /// The pause between two tries.
 const BIND_PAUSE: Duration = Duration::from_millis(20);
+
+/// Certificates that are asked for at once: operators are few.
+const RENEWALS: usize = 4;
+
+/// The audit log's folder in that of the daemon's state.
+const AUDIT_FOLDER: &str = "audit";
 
 /// Who made the speech models.
 const MAKER: &str = "useful-sensors";
@@ -95,7 +108,7 @@ pub async fn run(
     listeners: Listeners,
 ) -> Result<()> {
     let told_to_end = endings()?;
-    let house = House::build(&configuration, ground)?;
+    let house = House::build(&configuration, ground).await?;
     let identity = TlsIdentity::without_leaf()?;
     let most = NonZeroUsize::new(configuration.listen.connections);
     let most = most.context("`listen.connections` is checked to be more than none")?;
@@ -111,19 +124,33 @@ pub async fn run(
         house.telemetry.clone(),
         folder.and_then(|path| path.path().parent()),
     );
+    let (renewals, asked_for) = mpsc::channel(RENEWALS);
+    let rotation = Arc::new(house.rotation(&configuration, renewals));
     let (stop, stopping) = watch::channel(false);
     let guardian = house.guardian(&configuration);
     let attempted = guardian.attempted();
-    let guarding = tokio::spawn(guardian.run(stopping));
-    let announcing = tokio::spawn(announce(
+    let guarding = tokio::spawn(guardian.run(stopping.clone()));
+    let mut beside = JoinSet::new();
+    beside.spawn(announce(
         certificates,
+        asked_for,
         attempted,
         Arc::clone(&house.gatehouse),
         house.telemetry.clone(),
     ));
+    beside.spawn(house.duties(&configuration, &rotation).run());
+    if let Some(collector) = configuration.collector.clone() {
+        let mut stopping = stopping;
+        let stopped = async move {
+            // Who could tell and is gone has told.
+            let _ = stopping.wait_for(|stop| *stop).await;
+        };
+        beside.spawn(collect(house.traces.clone(), collector, stopped));
+    }
 
     let telemetry = house.telemetry.clone();
-    let served = serve(house.parts(&configuration), listeners, async move {
+    let parts = house.parts(&configuration, &rotation);
+    let served = serve(parts, listeners, async move {
         told_to_end.await;
         telemetry.record(Event::Stopping);
         notify::stopping();
@@ -131,9 +158,12 @@ pub async fn run(
     .await;
 
     // Nobody is served any more: now the gate closes, and everything is forgotten.
-    announcing.abort();
     stop.send_replace(true);
     closed(guarding).await;
+    beside.shutdown().await;
+    // What is still to be written down is written before this process ends.
+    let log = house.records.log;
+    spawn_blocking(move || log.close()).await?;
     let drained = served?;
     tracing::info!(cut = drained.cut, "ended");
     Ok(())
@@ -143,6 +173,7 @@ pub async fn run(
 /// and then keeps the certificate alive.
 async fn announce(
     mut certificates: Certificates,
+    asked_for: mpsc::Receiver<Renewal>,
     mut attempted: watch::Receiver<bool>,
     gatehouse: Arc<Gatehouse>,
     telemetry: Telemetry,
@@ -157,22 +188,29 @@ async fn announce(
     telemetry.record(Event::Started);
     notify::ready(&gatehouse.status().to_string());
     sleep(pause).await;
-    certificates.run().await;
+    certificates.run(asked_for).await;
 }
 
 /// Everything that lives as long as the daemon.
 struct House {
     telemetry: Telemetry,
+    records: Records,
+    traces: Traces,
     policy: Arc<Policy>,
+    watch: Watch,
+    kept: Arc<Kept>,
     gatehouse: Arc<Gatehouse>,
     workers: Arc<Workers>,
     keeper: Keeper<DeviceGround>,
 }
 
 impl House {
-    fn build(configuration: &Configuration, ground: DeviceGround) -> Result<House> {
+    async fn build(configuration: &Configuration, ground: DeviceGround) -> Result<House> {
         let clock = Clock::boot_time();
         let telemetry = Telemetry::new(clock.clone());
+        let keeper = Keeper::new(ground);
+        let folder = configuration.state.join(AUDIT_FOLDER);
+        let records = Records::open(folder, &configuration.audit, &keeper, &telemetry).await?;
         let schedule = Schedule {
             answers_every: configuration.gate.self_test,
             ..Schedule::default()
@@ -181,24 +219,75 @@ impl House {
             configuration::Mode::Local => Mode::Local,
             configuration::Mode::Fleet { grace, .. } => Mode::Fleet { grace: *grace },
         };
+        let allowed = AllowList {
+            apps: configuration.allow.apps.clone(),
+            operators: configuration.allow.operators.clone(),
+            auditors: configuration.allow.auditors.clone(),
+        };
+        let policy = Policy::new(allowed)
+            .with_lifetime(configuration.apps.token)?
+            .with_limits(configuration.apps.limits);
+        let policy = Arc::new(policy);
+        let watch = Watch::new(earnest_anomaly::Options {
+            thresholds: configuration.anomalies,
+            ..earnest_anomaly::Options::default()
+        });
+        let kept = Kept::new(
+            &configuration.state,
+            Arc::clone(&policy),
+            watch.clone(),
+            clock.clone(),
+        )?;
         // A worker is this very program, also when another has taken its name meanwhile.
         let program = Path::new("/proc/self/exe").to_owned();
         Ok(House {
-            policy: Arc::new(Policy::new(AllowList {
-                apps: configuration.allow.apps.clone(),
-                operators: configuration.allow.operators.clone(),
-                ..AllowList::default()
-            })),
-            gatehouse: Arc::new(Gatehouse::new(mode, schedule, clock)),
+            gatehouse: Arc::new(Gatehouse::new(mode, schedule, clock.clone())),
             workers: Arc::new(Workers::new(
                 configuration.workers.clone(),
                 configuration.limits.quiet,
                 program,
                 telemetry.clone(),
             )),
-            keeper: Keeper::new(ground),
+            traces: match &configuration.collector {
+                Some(_) => Traces::new(clock, WallClock::system()),
+                None => Traces::off(),
+            },
+            policy,
+            watch,
+            kept: Arc::new(kept),
+            records,
+            keeper,
             telemetry,
         })
+    }
+
+    fn rotation(&self, configuration: &Configuration, renewals: mpsc::Sender<Renewal>) -> Rotation {
+        Rotation {
+            settings: configuration.keys.clone(),
+            keep: configuration.audit.keep,
+            policy: Arc::clone(&self.policy),
+            kept: Arc::clone(&self.kept),
+            keeper: self.keeper.clone(),
+            log: self.records.log.clone(),
+            renewals,
+            telemetry: self.telemetry.clone(),
+            turn: Mutex::default(),
+        }
+    }
+
+    fn duties(&self, configuration: &Configuration, rotation: &Arc<Rotation>) -> Duties {
+        Duties {
+            anchor: configuration.audit.anchor,
+            tokens: configuration.keys.tokens,
+            kept: Arc::clone(&self.kept),
+            policy: Arc::clone(&self.policy),
+            watch: self.watch.clone(),
+            rotation: Arc::clone(rotation),
+            log: self.records.log.clone(),
+            gatehouse: Arc::clone(&self.gatehouse),
+            keeper: self.keeper.clone(),
+            clock: self.telemetry.clock().clone(),
+        }
     }
 
     fn guardian(&self, configuration: &Configuration) -> Guardian<DeviceGround, Workers> {
@@ -212,17 +301,29 @@ impl House {
             Arc::clone(&self.workers),
             Arc::clone(&self.gatehouse),
             Arc::clone(&self.policy),
+            Arc::clone(&self.kept),
             self.telemetry.clone(),
         )
     }
 
-    fn parts(&self, configuration: &Configuration) -> Parts {
+    fn parts(&self, configuration: &Configuration, rotation: &Arc<Rotation>) -> Parts {
         Parts {
             policy: Arc::clone(&self.policy),
             telemetry: self.telemetry.clone(),
+            wall: WallClock::system(),
+            audit: self.records.log.clone(),
+            audit_folder: self.records.folder.clone(),
+            watch: self.watch.clone(),
+            traces: self.traces.clone(),
+            answers: configuration.answers,
             house: Arc::new(Front {
                 gatehouse: Arc::clone(&self.gatehouse),
                 workers: Arc::clone(&self.workers),
+                kept: Arc::clone(&self.kept),
+                keeper: self.keeper.clone(),
+                rotation: Arc::clone(rotation),
+                audit: self.records.folder.clone(),
+                software_tpm: self.records.software_tpm,
             }),
             model: served(configuration.model.size),
             limits: limits(&configuration.limits, configuration.workers.most),

@@ -37,6 +37,10 @@ pub(crate) struct Wish {
     pub(crate) workers: String,
     /// More of the table `[limits]`.
     pub(crate) limits: String,
+    /// The table `[apps]`: what a test needs that is not about limits, unless told otherwise.
+    pub(crate) apps: String,
+    /// Whole tables besides.
+    pub(crate) tables: String,
     /// Whether the gate is expected to open by itself.
     pub(crate) opens: bool,
 }
@@ -49,6 +53,9 @@ impl Default for Wish {
             gate: "mode = \"local\"".to_owned(),
             workers: String::new(),
             limits: String::new(),
+            apps: "per_minute = 6000\nburst = 1000\ndaily_minutes = 14400\nat_once = 16"
+                .to_owned(),
+            tables: String::new(),
             opens: true,
         }
     }
@@ -266,6 +273,8 @@ impl Earnestd {
             gate,
             workers,
             limits,
+            apps,
+            tables,
             ..
         } = &self.wish;
         let clear_text = match self.wish.clear_text {
@@ -274,15 +283,19 @@ impl Earnestd {
         };
         format!(
             "[device]\nfolder = {device}\n\
+             [state]\nfolder = {state}\n\
              [model]\nspeech = {speech}\nvoice = {voice}\nrelease_key = {key}\n\
              [gate]\n{gate}\n\
              [listen]\ntls = [\"127.0.0.1:{port}\", \"[::1]:{port}\"]\nunix = {socket}\n\
              clear_text = [{clear_text}]\n\
-             [allow]\napps = [{uid}]\noperators = [{uid}]\n\
+             [allow]\napps = [{uid}]\noperators = [{uid}]\nauditors = [{uid}]\n\
+             [apps]\n{apps}\n\
              [workers]\nthreads = 1\n{workers}\n\
              [limits]\n{limits}\n\
-             [run]\nuser = \"root\"\nexposed_memory = \"warn\"\n",
+             [run]\nuser = \"root\"\nexposed_memory = \"warn\"\n\
+             {tables}\n",
             device = text(DEVICE),
+            state = text("state"),
             speech = text("sealed/moonshine-tiny-en-int8.earnest"),
             voice = text("sealed/silero-vad-6.2.earnest"),
             key = text("keys/release-1.pub.pem"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use earnest_evidence::Digest;
 use earnest_listen::{LoopbackAddress, UnixPath};
 
+use super::conduct;
 use super::raw;
 use super::{
     Accounts, AllowSettings, Configuration, ConfigurationError, Exposed, GateSettings,
@@ -20,7 +21,7 @@ const MOST_ADDRESSES: usize = 8;
 const MOST_USERS: usize = 256;
 
 /// Seconds of a day.
-const DAY: u64 = 24 * 3600;
+pub(super) const DAY: u64 = 24 * 3600;
 
 pub(super) fn configuration(
     raw: raw::File,
@@ -29,15 +30,23 @@ pub(super) fn configuration(
 ) -> Result<Configuration, ConfigurationError> {
     Ok(Configuration {
         device: path("device.folder", raw.device.folder)?,
+        state: path("state.folder", raw.state.folder)?,
         model: model(raw.model)?,
         gate: gate(raw.gate)?,
         listen: listen(raw.listen, accounts)?,
         allow: AllowSettings {
             apps: users("allow.apps", raw.allow.apps, accounts)?,
             operators: users("allow.operators", raw.allow.operators, accounts)?,
+            auditors: users("allow.auditors", raw.allow.auditors, accounts)?,
         },
+        apps: conduct::apps(&raw.apps)?,
+        answers: conduct::answers(&raw.answers)?,
         workers: workers(&raw.workers)?,
         limits: limits(&raw.limits)?,
+        audit: conduct::audit(&raw.audit)?,
+        anomalies: conduct::anomalies(&raw.anomalies)?,
+        keys: conduct::keys(&raw.keys)?,
+        collector: conduct::collector(raw.traces)?,
         run: run(raw.run)?,
         log: log(&raw.log)?,
         digest,
@@ -194,7 +203,21 @@ fn workers(raw: &raw::Workers) -> Result<WorkerSettings, ConfigurationError> {
         most: 64 << 10,
         reason: "decoding fifteen seconds of sound takes some, and a limit is to be one",
     };
+    let queue = Range {
+        key: "workers.queue",
+        least: 0,
+        most: 64,
+        reason: "who waits holds a connection, and waits in vain where many do",
+    };
+    let patience = Range {
+        key: "workers.queue_milliseconds",
+        least: 10,
+        most: 60_000,
+        reason: "who has waited longer would rather have known at once",
+    };
     Ok(WorkerSettings {
+        queue: queue.count(raw.queue)?,
+        patience: Duration::from_millis(patience.check(raw.queue_milliseconds)?),
         warm: warm.count(raw.warm)?,
         most: usize::try_from(most).unwrap_or(usize::MAX),
         idle: idle.seconds(raw.idle_seconds)?,
@@ -304,14 +327,18 @@ fn addresses(
     told: &[String],
 ) -> Result<Vec<LoopbackAddress>, ConfigurationError> {
     entries(key, MOST_ADDRESSES, told)?;
-    let address = |told: &String| {
-        told.parse().map_err(|reason| ConfigurationError::Address {
-            key,
-            found: told.clone(),
-            reason,
-        })
-    };
-    told.iter().map(address).collect()
+    told.iter().map(|told| address(key, told)).collect()
+}
+
+pub(super) fn address(
+    key: &'static str,
+    told: &str,
+) -> Result<LoopbackAddress, ConfigurationError> {
+    told.parse().map_err(|reason| ConfigurationError::Address {
+        key,
+        found: told.to_owned(),
+        reason,
+    })
 }
 
 fn users(
@@ -335,15 +362,15 @@ fn users(
 }
 
 /// A number's bounds, and their reason.
-struct Range {
-    key: &'static str,
-    least: u64,
-    most: u64,
-    reason: &'static str,
+pub(super) struct Range {
+    pub(super) key: &'static str,
+    pub(super) least: u64,
+    pub(super) most: u64,
+    pub(super) reason: &'static str,
 }
 
 impl Range {
-    fn check(&self, found: u64) -> Result<u64, ConfigurationError> {
+    pub(super) fn check(&self, found: u64) -> Result<u64, ConfigurationError> {
         let Range {
             key,
             least,
@@ -362,7 +389,7 @@ impl Range {
         }
     }
 
-    fn seconds(&self, found: u64) -> Result<Duration, ConfigurationError> {
+    pub(super) fn seconds(&self, found: u64) -> Result<Duration, ConfigurationError> {
         Ok(Duration::from_secs(self.check(found)?))
     }
 

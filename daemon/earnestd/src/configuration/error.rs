@@ -1,7 +1,9 @@
 //! Why a configuration cannot be used.
 
+use earnest_anomaly::ThresholdsError;
 use earnest_files::FileError;
 use earnest_listen::{AddressError, UnixPathError};
+use earnest_policy::{AnswerRulesError, LimitsError};
 
 /// Why a configuration cannot be used. Every value that is refused comes with its key, what was
 /// expected and what was found.
@@ -30,6 +32,15 @@ pub enum ConfigurationError {
         /// What the file says.
         found: u64,
     },
+    /// A rule of answers is out of its range.
+    #[error("`answers`: {0}")]
+    Answers(#[from] AnswerRulesError),
+    /// The thresholds of anomalies are none.
+    #[error("`anomalies`: {0}")]
+    Thresholds(#[from] ThresholdsError),
+    /// A limit of apps is out of its range.
+    #[error("`apps`: {0}")]
+    Limits(#[from] LimitsError),
     /// A word that is none of those that have a meaning here.
     #[error("`{key}` is \"{found}\"; expected is {expected}")]
     Word {

@@ -13,6 +13,7 @@
 //! ```
 
 mod check;
+mod conduct;
 mod error;
 mod raw;
 #[cfg(test)]
@@ -21,8 +22,10 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use earnest_anomaly::Thresholds;
 use earnest_evidence::{Digest, HashAlgorithm};
 use earnest_listen::{LoopbackAddress, UnixPath};
+use earnest_policy::{AnswerRules, AppLimits};
 use nix::unistd::{Gid, Group, Uid, User};
 
 pub use error::ConfigurationError;
@@ -37,10 +40,12 @@ const MODELS_FOLDER: &str = "/var/lib/earnest/models";
 const MAX_FILE_BYTES: usize = 64 << 10;
 
 /// The daemon's checked configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Configuration {
     /// The folder of the provisioned device.
     pub device: PathBuf,
+    /// The folder of what the daemon keeps.
+    pub state: PathBuf,
     /// The sealed models.
     pub model: ModelFiles,
     /// What opens the gate, and how often that is looked at.
@@ -49,10 +54,22 @@ pub struct Configuration {
     pub listen: ListenSettings,
     /// Who may ask.
     pub allow: AllowSettings,
+    /// What each app may take.
+    pub apps: AppSettings,
+    /// What is done to answers.
+    pub answers: AnswerRules,
     /// The processes that hear.
     pub workers: WorkerSettings,
     /// What a request may take.
     pub limits: LimitSettings,
+    /// What becomes of the audit log.
+    pub audit: AuditSettings,
+    /// From when on unusual use is told, slowed and stopped.
+    pub anomalies: Thresholds,
+    /// How long each key is used.
+    pub keys: KeySettings,
+    /// Where spans are sent.
+    pub collector: Option<LoopbackAddress>,
     /// As whom and how guarded the daemon runs.
     pub run: RunSettings,
     /// What the daemon writes to standard error.
@@ -148,8 +165,43 @@ pub struct ListenSettings {
 pub struct AllowSettings {
     /// Users whose programs get transcripts.
     pub apps: Vec<u32>,
-    /// Users who may ask for the daemon's state.
+    /// Users who may see how the daemon fares, and change what it does.
     pub operators: Vec<u32>,
+    /// Users who may see how the daemon fares, and read the audit log.
+    pub auditors: Vec<u32>,
+}
+
+/// What each app may take unless its own entry says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppSettings {
+    /// Its limits.
+    pub limits: AppLimits,
+    /// How long a token lasts.
+    pub token: Duration,
+}
+
+/// What becomes of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditSettings {
+    /// How long it is kept.
+    pub keep: Duration,
+    /// Bytes of it at most.
+    pub most: u64,
+    /// How often its head is measured.
+    pub anchor: Duration,
+}
+
+/// How long each key is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeySettings {
+    /// The one that signs tokens.
+    pub tokens: Duration,
+    /// The one that the audit log is encrypted to.
+    pub audit: Duration,
+    /// The one that apps are renamed with in what leaves.
+    pub pseudonyms: Duration,
+    /// The one that the daemon's state is encrypted under.
+    pub state: Duration,
 }
 
 /// The processes that hear.
@@ -159,6 +211,10 @@ pub struct WorkerSettings {
     pub warm: usize,
     /// How many are at work at most.
     pub most: usize,
+    /// Requests of one app that may wait for one.
+    pub queue: usize,
+    /// How long a request waits for one.
+    pub patience: Duration,
     /// How long an app's worker waits for its next request.
     pub idle: Duration,
     /// Threads of each.
@@ -234,10 +290,15 @@ impl Configuration {
     ///
     /// # Errors
     ///
-    /// When it cannot be read, or as [`Configuration::parse`].
+    /// When it cannot be read, others may change it, or as [`Configuration::parse`].
     pub fn load(path: &Path, accounts: &Accounts) -> Result<Configuration, ConfigurationError> {
-        let bytes = earnest_files::read(path, MAX_FILE_BYTES)?;
+        let bytes = earnest_files::read_trusted(path, MAX_FILE_BYTES)?;
         Configuration::parse(str::from_utf8(&bytes)?, accounts)
+    }
+
+    /// The port that spans are sent to, where they are.
+    pub fn collector_port(&self) -> Vec<u16> {
+        self.collector.iter().map(LoopbackAddress::port).collect()
     }
 
     /// Reads a configuration from its text.

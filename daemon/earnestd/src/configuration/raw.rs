@@ -7,12 +7,19 @@ use serde::Deserialize;
 #[serde(default, deny_unknown_fields)]
 pub(super) struct File {
     pub(super) device: Device,
+    pub(super) state: State,
     pub(super) model: Model,
     pub(super) gate: Gate,
     pub(super) listen: Listen,
     pub(super) allow: Allow,
+    pub(super) apps: Apps,
+    pub(super) answers: Answers,
     pub(super) workers: Workers,
     pub(super) limits: Limits,
+    pub(super) audit: Audit,
+    pub(super) anomalies: Anomalies,
+    pub(super) keys: Keys,
+    pub(super) traces: Traces,
     pub(super) run: Run,
     pub(super) log: Log,
 }
@@ -27,6 +34,20 @@ impl Default for Device {
     fn default() -> Device {
         Device {
             folder: "/var/lib/earnest/device".to_owned(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct State {
+    pub(super) folder: String,
+}
+
+impl Default for State {
+    fn default() -> State {
+        State {
+            folder: "/var/lib/earnest/state".to_owned(),
         }
     }
 }
@@ -104,6 +125,7 @@ impl Default for Listen {
 pub(super) struct Allow {
     pub(super) apps: Vec<User>,
     pub(super) operators: Vec<User>,
+    pub(super) auditors: Vec<User>,
 }
 
 /// A user, by id or by name.
@@ -114,11 +136,108 @@ pub(super) enum User {
     Name(String),
 }
 
+/// What each app may take unless its own entry says otherwise.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Apps {
+    pub(super) per_minute: u64,
+    pub(super) burst: u64,
+    pub(super) daily_minutes: u64,
+    pub(super) at_once: u64,
+    pub(super) token_seconds: u64,
+}
+
+impl Default for Apps {
+    fn default() -> Apps {
+        Apps {
+            per_minute: 120,
+            burst: 20,
+            daily_minutes: 600,
+            at_once: 2,
+            token_seconds: 300,
+        }
+    }
+}
+
+/// What is taken out of answers, and when they are given. Nothing by default.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Answers {
+    pub(super) certainty_floor: Option<f32>,
+    pub(super) redact_digits: Option<u8>,
+    pub(super) pad_milliseconds: Option<u64>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Audit {
+    pub(super) keep_days: u64,
+    pub(super) megabytes: u64,
+    pub(super) anchor_minutes: u64,
+}
+
+impl Default for Audit {
+    fn default() -> Audit {
+        Audit {
+            keep_days: 30,
+            megabytes: 64,
+            anchor_minutes: 60,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Anomalies {
+    pub(super) alert: f64,
+    pub(super) throttle: f64,
+    pub(super) quarantine: f64,
+}
+
+impl Default for Anomalies {
+    fn default() -> Anomalies {
+        // Those of the crate that keeps the score.
+        Anomalies {
+            alert: 12.0,
+            throttle: 20.0,
+            quarantine: 32.0,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Keys {
+    pub(super) token_hours: u64,
+    pub(super) audit_days: u64,
+    pub(super) pseudonym_days: u64,
+    pub(super) state_days: u64,
+}
+
+impl Default for Keys {
+    fn default() -> Keys {
+        Keys {
+            token_hours: 24,
+            audit_days: 7,
+            pseudonym_days: 30,
+            state_days: 90,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Traces {
+    pub(super) collector: Option<String>,
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Workers {
     pub(super) warm: u64,
     pub(super) most: u64,
+    pub(super) queue: u64,
+    pub(super) queue_milliseconds: u64,
     pub(super) idle_seconds: u64,
     pub(super) threads: u64,
     pub(super) memory_megabytes: u64,
@@ -129,6 +248,8 @@ impl Default for Workers {
         Workers {
             warm: 1,
             most: 4,
+            queue: 4,
+            queue_milliseconds: 2000,
             idle_seconds: 60,
             threads: 2,
             memory_megabytes: 1024,

@@ -3,11 +3,13 @@
 use std::fs::File;
 use std::sync::{Mutex, Weak};
 
+use earnest_anomaly::Watch;
 use earnest_evidence::HashAlgorithm;
 use earnest_gate::{GateReason, GateState, Mode, Schedule, Standing};
 use earnest_policy::AllowList;
 use earnest_telemetry::Clock;
 use earnest_tpm::TpmError;
+use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use super::*;
@@ -89,6 +91,11 @@ impl Ground for FakeGround {
         Ok((weights, Measurement::new(world.boot)))
     }
 
+    fn state_keys(&mut self) -> Result<Vec<Secret>, GroundError> {
+        self.reach()?;
+        Ok(vec![Secret::new([9; 32])])
+    }
+
     fn measure(&mut self) -> Result<Measurement, GroundError> {
         self.reach()?;
         Ok(Measurement::new(self.0.lock().unwrap().boot))
@@ -136,12 +143,20 @@ struct Scene {
     clock: Clock,
     gatehouse: Arc<Gatehouse>,
     telemetry: Telemetry,
+    policy: Arc<Policy>,
+    /// Of what the daemon keeps.
+    _folder: TempDir,
     stop: watch::Sender<bool>,
     guardian: JoinHandle<()>,
 }
 
 impl Scene {
     fn begin(mode: Mode, set: impl FnOnce(&mut World)) -> Scene {
+        Scene::begin_with(mode, false, set)
+    }
+
+    /// With a state that is damaged, or without.
+    fn begin_with(mode: Mode, damaged: bool, set: impl FnOnce(&mut World)) -> Scene {
         let mut world = World {
             boot: [1; 32],
             approved: [1; 32],
@@ -160,6 +175,18 @@ impl Scene {
         let clock = Clock::simulated(Duration::from_secs(100));
         let telemetry = Telemetry::new(clock.clone());
         let gatehouse = Arc::new(Gatehouse::new(mode, Schedule::default(), clock.clone()));
+        let policy = Arc::new(Policy::new(AllowList::default()));
+        let folder = tempfile::tempdir().unwrap();
+        if damaged {
+            std::fs::write(folder.path().join("book.vault"), b"scribble").unwrap();
+        }
+        let kept = Kept::new(
+            folder.path(),
+            Arc::clone(&policy),
+            Watch::new(earnest_anomaly::Options::default()),
+            clock.clone(),
+        )
+        .unwrap();
         let guardian = Guardian::new(
             GuardianSettings {
                 check: CHECK,
@@ -168,7 +195,8 @@ impl Scene {
             Keeper::new(FakeGround(Arc::clone(&world))),
             Arc::new(FakeCrew(Arc::clone(&world))),
             Arc::clone(&gatehouse),
-            Arc::new(Policy::new(AllowList::default())),
+            Arc::clone(&policy),
+            Arc::new(kept),
             telemetry.clone(),
         );
         let (stop, stopping) = watch::channel(false);
@@ -177,6 +205,8 @@ impl Scene {
             clock,
             gatehouse,
             telemetry,
+            policy,
+            _folder: folder,
             stop,
             guardian: tokio::spawn(guardian.run(stopping)),
         }
@@ -399,4 +429,24 @@ async fn a_result_that_does_not_hold_closes_at_once() {
     scene.assert_shut(GateReason::ResultRefused);
     scene.pass(HALF_MINUTE).await;
     scene.see(|world| assert_eq!(world.unsealed, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_do_what_is_known_while_the_gate_is_open_and_forgotten_when_it_closes() {
+    let scene = Scene::opened(|_| {}).await;
+    assert!(scene.policy.book_loaded());
+    scene.set(|world| world.boot = [2; 32]);
+    scene.pass(TWO_SECONDS).await;
+    scene.assert_shut(GateReason::MeasurementChanged);
+    assert!(!scene.policy.book_loaded());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_whose_state_is_damaged_serves_nobody_and_says_why() {
+    let scene = Scene::begin_with(Mode::Local, true, |_| {});
+    scene.pass(TWO_SECONDS).await;
+    assert!(scene.gatehouse.open().is_none());
+    assert!(!scene.see(|world| world.working), "workers are there");
+    let trouble = scene.gatehouse.trouble().unwrap();
+    assert!(trouble.contains("what the daemon kept"), "{trouble}");
 }
