@@ -252,7 +252,7 @@ mod tests {
 
     fn code(fields: &[(&str, &str)]) -> String {
         let refusal = ask(fields).expect_err("a bad form");
-        let error = refusal.object().error;
+        let error = refusal.object("req_1").error;
         format!(
             "{} {}",
             error.code.unwrap_or_default(),

@@ -29,16 +29,26 @@ fn the_document_has_every_route_and_no_other() {
 fn refusals() -> Vec<Refusal> {
     vec![
         Refusal::Unauthenticated,
+        Refusal::InsufficientScope,
+        Refusal::SecondFactorRequired,
+        Refusal::SecondFactorRefused,
         Refusal::ForeignHost,
         Refusal::ForeignOrigin,
         Refusal::NotFound,
         Refusal::TokenNotFound,
         Refusal::ModelNotFound,
+        Refusal::AppNotFound,
+        Refusal::CommandListNotFound,
+        Refusal::AlertNotFound,
         Refusal::TranslationNotOffered,
         Refusal::Missing { param: "file" },
         Refusal::Invalid {
             param: "stream",
             expected: "",
+        },
+        Refusal::Conflict {
+            param: "name",
+            state: "",
         },
         Refusal::UnsupportedLanguage { param: "language" },
         Refusal::MalformedForm,
@@ -49,7 +59,14 @@ fn refusals() -> Vec<Refusal> {
         Refusal::TooSlow,
         Refusal::InvalidAudio,
         Refusal::Busy { retry_after: 1 },
+        Refusal::RateLimited { retry_after: 1 },
+        Refusal::BudgetSpent { retry_after: 1 },
+        Refusal::Quarantined,
+        Refusal::TooManyConnections,
         Refusal::DeviceNotProven,
+        Refusal::AuditUnavailable,
+        Refusal::StateUnavailable,
+        Refusal::KeysUnavailable,
         Refusal::WorkerFailed,
     ]
 }
@@ -107,5 +124,13 @@ fn every_reference_leads_somewhere() {
             .strip_prefix('#')
             .expect("a place in the document");
         assert!(document.pointer(place).is_some(), "{reference}");
+    }
+}
+
+#[test]
+fn every_route_has_a_name_in_spans() {
+    for (path, _) in routes() {
+        let route = earnest_traces::Route::of(path);
+        assert!(route.is_some(), "{path}");
     }
 }

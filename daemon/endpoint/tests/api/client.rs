@@ -129,7 +129,7 @@ async fn a_token_names_the_application() {
         .await
         .expect("a stream");
     while lines.next().await.expect("a line").is_some() {}
-    daemon.recorded("ended (notes): 200").await;
+    daemon.recorded(".notes): 200").await;
 }
 
 #[tokio::test]

@@ -11,10 +11,7 @@ const DOCUMENT: &str = include_str!("../../src/openapi.json");
 pub(crate) fn hold(method: &str, path: &str, answer: &Answer) {
     let document: Value = serde_json::from_str(DOCUMENT).expect("the document is JSON");
     let path = path.split('?').next().unwrap_or(path);
-    let path = match path.strip_prefix("/v1/models/") {
-        Some(name) if !name.is_empty() => "/v1/models/{model}",
-        _ => path,
-    };
+    let path = template(path, &document);
     let described = &document["paths"][path];
     let operation = &described[method.to_ascii_lowercase()];
     if operation.is_null() {
@@ -54,6 +51,20 @@ pub(crate) fn hold(method: &str, path: &str, answer: &Answer) {
             "{method} {path} without {name}"
         );
     }
+}
+
+/// The address in the document that this one is.
+fn template<'a>(path: &'a str, document: &'a Value) -> &'a str {
+    let is_of = |template: &str| {
+        let (parts, found) = (template.split('/'), path.split('/'));
+        template.split('/').count() == path.split('/').count()
+            && parts
+                .zip(found)
+                .all(|(part, found)| part == found || (part.starts_with('{') && !found.is_empty()))
+    };
+    let mut templates = document["paths"].as_object().into_iter().flatten();
+    let found = templates.find(|(template, _)| is_of(template));
+    found.map_or(path, |(template, _)| template)
 }
 
 #[tokio::test]

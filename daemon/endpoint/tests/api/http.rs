@@ -44,6 +44,14 @@ impl Answer {
         (self.status, code.to_owned())
     }
 
+    /// The body of a refusal without the number of its request, which is in both places.
+    pub(crate) fn face(&self) -> String {
+        let id = self.json()["error"]["request_id"].clone();
+        let id = id.as_str().expect("a number");
+        assert_eq!(id, self.header("x-request-id"));
+        self.body.replace(id, "")
+    }
+
     pub(crate) fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name).map(|value| value.to_str());
         value.expect("the header").expect("text")

@@ -3,11 +3,17 @@
 #[path = "../house/mod.rs"]
 mod house;
 
+mod answers;
+mod audit;
 mod client;
 mod contract;
+mod crowds;
 mod ends;
 mod http;
+mod limits;
+mod operators;
 mod refusals;
+mod scopes;
 mod streams;
 mod transcriptions;
 

@@ -1,15 +1,19 @@
 //! A daemon without a TPM and without a model: a real gate on inputs that it is given, a real
 //! pool of workers that follow a script, real sockets.
 
+pub(crate) mod authenticator;
 pub(crate) mod worker;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use earnest_anomaly::{Thresholds, Watch};
+use earnest_audit::{Log, SecretKey};
 use earnest_endpoint::client::Client;
 use earnest_endpoint::{
     AnchorError, AnchoredHead, AuditKeys, AuditKeysError, Certified, CertifyError, Doing, Drained,
@@ -20,11 +24,14 @@ use earnest_gate::{
     Answer, Gate, KnownAnswers, Measurement, Mode, Schedule, Status, UnsealedModel,
 };
 use earnest_listen::{Listeners, LoopbackAddress, Plan, TlsIdentity, UnixPath, UnixPlan};
-use earnest_policy::{AllowList, AppId, Policy};
+use earnest_policy::{AllowList, AnswerRules, AppId, AppLimits, Book, Policy};
 use earnest_pool::{Pool, PoolOptions};
-use earnest_telemetry::{Clock, KeyKind, Telemetry};
+use earnest_telemetry::{Clock, KeyKind, Telemetry, WallClock};
+use earnest_traces::Traces;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+use authenticator::Authenticator;
 
 /// How a daemon for a test differs from the usual one.
 pub(crate) struct Setting {
@@ -34,6 +41,14 @@ pub(crate) struct Setting {
     pub(crate) apps: Vec<u32>,
     /// Users that may operate.
     pub(crate) operators: Vec<u32>,
+    /// Users that may read the audit log.
+    pub(crate) auditors: Vec<u32>,
+    /// Limits of what nobody registered.
+    pub(crate) app_limits: AppLimits,
+    /// What is done to every answer.
+    pub(crate) answers: AnswerRules,
+    /// From which score unusual use is answered.
+    pub(crate) thresholds: Thresholds,
     /// Bounds on requests.
     pub(crate) limits: Limits,
     /// Jobs at once.
@@ -44,6 +59,10 @@ pub(crate) struct Setting {
     pub(crate) origins: Vec<String>,
     /// The port of clear text; any where it is 0.
     pub(crate) port: u16,
+    /// Who is registered.
+    pub(crate) book: Book,
+    /// The bounds of the audit log.
+    pub(crate) audit: earnest_audit::Options,
 }
 
 impl Setting {
@@ -54,13 +73,34 @@ impl Setting {
             program,
             apps: vec![uid],
             operators: vec![uid],
+            auditors: vec![uid],
+            app_limits: generous(),
+            answers: AnswerRules::default(),
+            // Tests are unusual.
+            thresholds: Thresholds::new(150.0, 180.0, 200.0).expect("they rise"),
             limits: Limits::default(),
             most: 4,
             stall: Duration::from_secs(60),
             origins: Vec::new(),
             port: 0,
+            book: Book::default(),
+            audit: earnest_audit::Options::default(),
         }
     }
+}
+
+/// More than any test asks for.
+fn generous() -> AppLimits {
+    AppLimits::default()
+        .with_per_minute(6_000)
+        .and_then(|limits| limits.with_burst(1_000))
+        .and_then(|limits| limits.with_at_once(16))
+        .expect("they are within their ranges")
+}
+
+/// The secret half of the audit log's key.
+fn audit_secret() -> SecretKey {
+    SecretKey::from_bytes(&[7; 32])
 }
 
 /// A daemon that runs.
@@ -69,6 +109,14 @@ pub(crate) struct Daemon {
     pub(crate) house: Arc<TestHouse>,
     /// What it recorded.
     pub(crate) telemetry: Telemetry,
+    /// What it writes down.
+    pub(crate) audit: Log,
+    /// Where.
+    pub(crate) audit_folder: PathBuf,
+    /// Who may do what.
+    pub(crate) policy: Arc<Policy>,
+    /// The time that people read.
+    pub(crate) wall: WallClock,
     /// The clear-text listener.
     pub(crate) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -81,6 +129,14 @@ pub(crate) struct TestHouse {
     gate: Mutex<Gate<Nothing>>,
     pool: Mutex<Option<Pool>>,
     clock: Clock,
+    policy: Arc<Policy>,
+    audit: PathBuf,
+    /// How often the state can be saved yet.
+    saves: AtomicUsize,
+    /// How often it was.
+    pub(crate) saved: AtomicUsize,
+    /// The head that the TPM holds the device to.
+    pub(crate) anchor: Mutex<Option<AnchoredHead>>,
 }
 
 /// A model that is not there.
@@ -121,6 +177,11 @@ impl TestHouse {
         }
     }
 
+    /// The disk is full after so many more saves.
+    pub(crate) fn fail_after(&self, saves: usize) {
+        self.saves.store(saves, Ordering::SeqCst);
+    }
+
     /// The pool.
     pub(crate) fn pool(&self) -> Option<Pool> {
         self.pool.lock().expect("no test panics with it").clone()
@@ -144,17 +205,39 @@ impl House for TestHouse {
     }
 
     fn save_state(&self) -> Doing<'_, Result<(), SaveError>> {
-        Box::pin(std::future::ready(Ok(())))
+        Box::pin(async {
+            let snapshot = self.policy.snapshot().ok_or(SaveError::Sealed)?;
+            let less = |left: usize| left.checked_sub(1);
+            let left = self
+                .saves
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
+            left.map_err(|_| SaveError::Write("the disk is full".into()))?;
+            self.saved.fetch_add(1, Ordering::SeqCst);
+            self.policy.saved(snapshot.revision);
+            Ok(())
+        })
     }
 
-    fn certify(&self, _: String, _: AppId) -> Doing<'_, Result<Certified, CertifyError>> {
-        let error = CertifyError::Unavailable("no authority here".into());
-        Box::pin(std::future::ready(Err(error)))
+    fn certify(&self, request: String, app: AppId) -> Doing<'_, Result<Certified, CertifyError>> {
+        let certified = match request.starts_with("-----BEGIN CERTIFICATE REQUEST-----") {
+            true => Ok(Certified {
+                certificate: format!("the certificate of {app}"),
+                authority: "the authority".to_owned(),
+                fingerprint: [0xab; 32],
+                not_after: 4_000_000_000,
+            }),
+            false => Err(CertifyError::Request("no request".into())),
+        };
+        Box::pin(std::future::ready(certified))
     }
 
     fn audit_keys(&self) -> Doing<'_, Result<AuditKeys, AuditKeysError>> {
-        let error = AuditKeysError::Unavailable("no log here".into());
-        Box::pin(std::future::ready(Err(error)))
+        let keys = AuditKeys {
+            folder: self.audit.clone(),
+            keys: vec![audit_secret().to_bytes()],
+            pseudonyms: [9; 32].into(),
+        };
+        Box::pin(std::future::ready(Ok(keys)))
     }
 
     fn rotate(&self, which: Vec<KeyKind>, _: bool) -> Doing<'_, Result<Vec<KeyKind>, RotateError>> {
@@ -162,7 +245,8 @@ impl House for TestHouse {
     }
 
     fn anchored(&self) -> Doing<'_, Result<Option<AnchoredHead>, AnchorError>> {
-        Box::pin(std::future::ready(Ok(None)))
+        let anchor = *self.anchor.lock().expect("no test panics with it");
+        Box::pin(std::future::ready(Ok(anchor)))
     }
 }
 
@@ -172,6 +256,29 @@ impl Daemon {
         let clock = Clock::boot_time();
         let telemetry = Telemetry::new(clock.clone());
         let folder = tempfile::tempdir().expect("a folder");
+        let audit_folder = folder.path().join("audit");
+        let wall = WallClock::simulated(Duration::from_secs(1_800_000_000));
+        let opened = Log::open(
+            &audit_folder,
+            setting.audit,
+            audit_secret().public(),
+            &telemetry,
+            wall.clone(),
+        );
+        let (audit, _) = opened.expect("a log");
+        let observed = audit.clone();
+        telemetry.attach(move |recorded| observed.observe(recorded));
+        let policy = Policy::new(AllowList {
+            apps: setting.apps,
+            operators: setting.operators,
+            auditors: setting.auditors,
+        });
+        let policy = Arc::new(policy.with_limits(setting.app_limits));
+        policy.load(setting.book);
+        let watch = Watch::new(earnest_anomaly::Options {
+            thresholds: setting.thresholds,
+            ..earnest_anomaly::Options::default()
+        });
         let weights = std::fs::File::open("/dev/null").expect("it is always there");
         let (program, arguments) = setting.program;
         let mut options = PoolOptions::new(program, arguments, Arc::new(weights.into()));
@@ -190,14 +297,21 @@ impl Daemon {
             gate: Mutex::new(Gate::new(Mode::Local, schedule, clock.now())),
             pool: Mutex::new(Some(pool)),
             clock: clock.clone(),
+            policy: Arc::clone(&policy),
+            audit: audit_folder.clone(),
+            saves: AtomicUsize::new(usize::MAX),
+            saved: AtomicUsize::new(0),
+            anchor: Mutex::default(),
         });
         house.open();
         let parts = Parts {
-            policy: Arc::new(Policy::new(AllowList {
-                apps: setting.apps,
-                operators: setting.operators,
-                ..AllowList::default()
-            })),
+            policy: Arc::clone(&policy),
+            wall: wall.clone(),
+            audit: audit.clone(),
+            audit_folder: audit_folder.clone(),
+            watch,
+            traces: Traces::off(),
+            answers: setting.answers,
             telemetry: telemetry.clone(),
             house: Arc::clone(&house) as Arc<dyn House>,
             model: ServedModel {
@@ -232,6 +346,10 @@ impl Daemon {
         Daemon {
             house,
             telemetry,
+            audit,
+            audit_folder,
+            policy,
+            wall,
             address,
             stop: Some(stop),
             serving: Some(serving),
@@ -247,6 +365,24 @@ impl Daemon {
     /// `earnest`'s own client.
     pub(crate) fn client(&self) -> Client {
         Client::new(self.socket())
+    }
+
+    /// Whoever runs this test gets a second factor.
+    pub(crate) async fn enrolled(&self) -> Authenticator {
+        let client = self.client();
+        let shown = client.enrol().await.expect("a secret");
+        let authenticator = Authenticator::new(&shown.secret);
+        let code = authenticator.code(self.wall.now().as_secs());
+        client.confirm(&code).await.expect("the right code");
+        authenticator
+    }
+
+    /// A client that shows the next code. Time passes for it.
+    pub(crate) fn with_code(&self, authenticator: &Authenticator) -> Client {
+        let later = self.wall.now() + Duration::from_secs(30);
+        self.wall.set(later);
+        let code = authenticator.code(later.as_secs());
+        self.client().with_second_factor(&code).expect("a code")
     }
 
     /// Tells the daemon to stop.

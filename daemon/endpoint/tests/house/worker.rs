@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! say 0 1500 Hello, world.    a segment, in milliseconds
+//! mumble 0 1500 Hello.        a segment that the model is not sure of
 //! speech 100                  somebody began to speak
+//! sound 0 1500                somebody spoke from here to there
 //! refuse                      the sound cannot be read
 //! tire                        the model failed
 //! crash                       the process ends
@@ -14,8 +16,8 @@
 use std::io::{Read, Write};
 
 use earnest_channel::{
-    Confinement, Failure, FromWorker, Hello, Job, Report, SoundFault, SoundKind, Task, ToWorker,
-    VERSION, read, write,
+    Confinement, Failure, FromWorker, Hello, Job, Report, SoundFault, SoundKind, ToWorker, VERSION,
+    read, write,
 };
 use earnest_evidence::measured::SandboxLevel;
 use earnest_transcript::{Milliseconds, Segment, Word};
@@ -133,6 +135,25 @@ impl Course {
                 let (start, end) = (number(), number());
                 let text: Vec<_> = words.collect();
                 self.segment(start, end, &text.join(" "))
+            }
+            "mumble" => {
+                let (start, end) = (number(), number());
+                let text: Vec<_> = words.collect();
+                match self.segment(start, end, &text.join(" ")) {
+                    FromWorker::Segment(segment) => FromWorker::Segment(Segment {
+                        avg_logprob: -3.1,
+                        ..segment
+                    }),
+                    other => other,
+                }
+            }
+            "sound" => {
+                let (start, end) = (number(), number());
+                self.latest = end;
+                FromWorker::Activity {
+                    start: Milliseconds(start),
+                    end: Milliseconds(end),
+                }
             }
             "speech" => FromWorker::SpeechStarted {
                 at: Milliseconds(number()),
