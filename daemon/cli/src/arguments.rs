@@ -11,6 +11,7 @@ use crate::daemon::Place;
 use crate::device;
 use crate::doctor;
 use crate::exit::{self, Exit};
+use crate::operate;
 use crate::run;
 use crate::status;
 
@@ -100,6 +101,8 @@ enum Raw {
     #[command(after_help = run::HELP)]
     Run(run::Arguments),
     #[command(flatten)]
+    Operate(operate::Command),
+    #[command(flatten)]
     Device(device::Command),
 }
 
@@ -114,6 +117,8 @@ pub(crate) enum Job {
     Doctor(doctor::Arguments),
     /// A client of the daemon.
     Run(run::Arguments),
+    /// Something about who may do what, or about what was done.
+    Operate(operate::Command),
     /// Something about the device's own trust.
     Device(device::Command),
 }
@@ -325,6 +330,7 @@ pub(crate) fn read() -> Result<Job, Exit> {
         Raw::Status(arguments) => return Ok(Job::Status(arguments)),
         Raw::Doctor(arguments) => return Ok(Job::Doctor(arguments)),
         Raw::Run(arguments) => return Ok(Job::Run(arguments)),
+        Raw::Operate(command) => return Ok(Job::Operate(command)),
         Raw::Device(command) => return Ok(Job::Device(command)),
     };
     check(raw).map(Job::Transcribe).map_err(|reason| {

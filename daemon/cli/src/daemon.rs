@@ -71,6 +71,17 @@ impl Daemon {
         &self.client
     }
 
+    /// The same daemon, asked once with the code of an authenticator.
+    ///
+    /// # Errors
+    ///
+    /// When the code is none that can be sent.
+    pub(crate) fn with_second_factor(mut self, code: &str) -> Result<Daemon, DaemonError> {
+        let client = self.client.clone().with_second_factor(code);
+        self.client = client.map_err(DaemonError::Failed)?;
+        Ok(self)
+    }
+
     /// Waits for an answer.
     pub(crate) fn wait<T>(&self, answer: impl Future<Output = T>) -> T {
         let runtime = self.runtime.as_ref();
@@ -123,9 +134,63 @@ pub(crate) enum DaemonError {
     /// This user is on no list.
     #[error(
         "the daemon does not know this user: `allow.apps` in its configuration lists whose \
-         programs get text, `allow.operators` who may see its state"
+         programs get text, `allow.operators` who may see its state and change it, \
+         `allow.auditors` who may read its audit log; of an app that was added, the users are \
+         its own alone"
     )]
     NotAllowed,
+    /// This user, or this application, was not given what this takes.
+    #[error(
+        "the daemon knows who asks, and does not grant this: `earnest access review` says who may \
+         do what, and an operator changes it with `earnest app add`"
+    )]
+    NotGranted,
+    /// A second factor is needed, and none was shown or there is none yet.
+    #[error(
+        "this takes a second factor: give the code of your authenticator with --code or \
+         --code-file; who has none yet takes one with `earnest operator enrol`"
+    )]
+    SecondFactorRequired,
+    /// The code is not taken. Which of the reasons it is, is told to nobody.
+    #[error(
+        "the code is not taken: each works once, and only while the authenticator shows it, so \
+         wait for the next; after several wrong ones none is looked at for a while"
+    )]
+    SecondFactorRefused,
+    /// More was asked than is granted.
+    #[error("{what}{}", again(*.after))]
+    Limited {
+        /// What is used up.
+        what: &'static str,
+        /// When to ask again.
+        after: Option<Duration>,
+    },
+    /// Use was so unusual that an operator has to look at it.
+    #[error(
+        "the daemon holds all requests of this application until an operator has looked at them: \
+         `earnest alerts`, then `earnest alerts release ID`"
+    )]
+    Quarantined,
+    /// There is no such thing.
+    #[error("the daemon knows no such {what}; {list} says which there are")]
+    Unknown {
+        /// What there is none of.
+        what: &'static str,
+        /// The command that lists them.
+        list: &'static str,
+    },
+    /// What was given is not taken.
+    #[error("the daemon does not take this: {reason}")]
+    Declined {
+        /// What it says of it.
+        reason: String,
+    },
+    /// What is not kept is not done.
+    #[error("{what}")]
+    NotKept {
+        /// What cannot be kept, and what to do.
+        what: &'static str,
+    },
     /// The gate is closed.
     #[error(
         "the daemon runs and serves nobody, because this device has not proven itself; \
@@ -148,6 +213,12 @@ pub(crate) enum DaemonError {
         expected: &'static str,
         /// What is served.
         found: String,
+    },
+    /// It says what it should not.
+    #[error("what the daemon says is not {what}")]
+    Nonsense {
+        /// What it should be.
+        what: &'static str,
     },
     /// It failed, or refuses something else.
     #[error(transparent)]
@@ -183,6 +254,52 @@ pub(crate) fn explain(error: ClientError, socket: &Path) -> DaemonError {
             after: *retry_after,
         },
         (Some("invalid_audio"), _) => DaemonError::Sound,
+        _ => explain_operating(error),
+    }
+}
+
+/// What an error means that operators meet, and whoever asks too much.
+fn explain_operating(error: ClientError) -> DaemonError {
+    let after = match &error {
+        ClientError::Refused { retry_after, .. } => *retry_after,
+        _ => None,
+    };
+    let limited = |what| DaemonError::Limited { what, after };
+    let unknown = |what, list| DaemonError::Unknown { what, list };
+    let not_kept = |what| DaemonError::NotKept { what };
+    match (error.code(), &error) {
+        (Some("insufficient_scope"), _) => DaemonError::NotGranted,
+        (Some("second_factor_required"), _) => DaemonError::SecondFactorRequired,
+        (Some("second_factor_refused"), _) => DaemonError::SecondFactorRefused,
+        (Some("rate_limited"), _) => limited("these are more requests than are granted"),
+        (Some("budget_spent"), _) => limited("the sound of a day is used up"),
+        (Some("too_many_connections"), _) => {
+            limited("this user holds as many connections as one may")
+        }
+        (Some("quarantined"), _) => DaemonError::Quarantined,
+        (Some("app_not_found"), _) => unknown("app", "`earnest app list`"),
+        (Some("alert_not_found"), _) => unknown("alert", "`earnest alerts`"),
+        (Some("command_list_not_found"), _) => {
+            unknown("list of commands", "`earnest commands list`")
+        }
+        (
+            Some("invalid_value" | "missing_required_parameter" | "conflict"),
+            ClientError::Refused { error, .. },
+        ) => DaemonError::Declined {
+            reason: error.message.clone(),
+        },
+        (Some("audit_unavailable"), _) => not_kept(
+            "the audit log takes no entry, and nothing is done that is not written down: make \
+             room on the disk of the daemon's state, then ask again",
+        ),
+        (Some("state_unavailable"), _) => not_kept(
+            "the daemon cannot save the change: look at how things stand, make room on the disk \
+             of the daemon's state, then ask again",
+        ),
+        (Some("keys_unavailable"), _) => not_kept(
+            "the device's keys are not to be had now; `earnest status` and `journalctl -u \
+             earnestd` say why",
+        ),
         _ => DaemonError::Failed(error),
     }
 }
@@ -192,19 +309,32 @@ impl DaemonError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             DaemonError::Absent { .. } => Exit::NoDaemon,
-            DaemonError::Barred { .. } | DaemonError::NotAllowed => Exit::NotAllowed,
+            DaemonError::Barred { .. } | DaemonError::NotAllowed | DaemonError::NotGranted => {
+                Exit::NotAllowed
+            }
+            DaemonError::SecondFactorRequired | DaemonError::SecondFactorRefused => {
+                Exit::SecondFactor
+            }
+            DaemonError::Limited { .. } => Exit::Limited,
+            DaemonError::Quarantined => Exit::Quarantined,
+            DaemonError::Unknown { .. } => Exit::Unknown,
+            DaemonError::Declined { .. } => Exit::Declined,
+            DaemonError::NotKept { .. } => Exit::NotKept,
             DaemonError::Closed => Exit::GateClosed,
             DaemonError::Busy { .. } => Exit::Busy,
             DaemonError::Sound => Exit::SoundRefused,
             DaemonError::OtherModel { .. } => Exit::ModelMissing,
-            DaemonError::Failed(_) => Exit::DaemonFailed,
+            DaemonError::Nonsense { .. } | DaemonError::Failed(_) => Exit::DaemonFailed,
             DaemonError::System(_) => Exit::Internal,
         }
     }
 
     /// Whether another request of this run would fare no better.
     pub(crate) fn ends_all(&self) -> bool {
-        !matches!(self, DaemonError::Sound | DaemonError::Failed(_))
+        !matches!(
+            self,
+            DaemonError::Sound | DaemonError::Declined { .. } | DaemonError::Failed(_)
+        )
     }
 }
 
@@ -222,6 +352,7 @@ mod tests {
                 kind: "invalid_request_error".to_owned(),
                 param: None,
                 code: Some(code.to_owned()),
+                request_id: None,
             }
             .into(),
             request_id: None,
@@ -264,6 +395,16 @@ mod tests {
         check(refused("busy"), Exit::Busy, true);
         check(refused("invalid_audio"), Exit::SoundRefused, false);
         check(refused("worker_failed"), Exit::DaemonFailed, false);
+        check(refused("insufficient_scope"), Exit::NotAllowed, true);
+        check(refused("second_factor_required"), Exit::SecondFactor, true);
+        check(refused("second_factor_refused"), Exit::SecondFactor, true);
+        check(refused("rate_limited"), Exit::Limited, true);
+        check(refused("budget_spent"), Exit::Limited, true);
+        check(refused("quarantined"), Exit::Quarantined, true);
+        check(refused("app_not_found"), Exit::Unknown, true);
+        check(refused("invalid_value"), Exit::Declined, false);
+        check(refused("conflict"), Exit::Declined, false);
+        check(refused("audit_unavailable"), Exit::NotKept, true);
         check(ClientError::BrokeOff, Exit::DaemonFailed, false);
     }
 

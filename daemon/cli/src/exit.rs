@@ -83,6 +83,22 @@ pub(crate) enum Exit {
     DaemonFailed = 65,
     /// `earnest doctor` found something wrong.
     NotWell = 66,
+    /// What was asked takes a second factor, and there is none or it is not taken.
+    SecondFactor = 67,
+    /// More was asked than the daemon grants now.
+    Limited = 68,
+    /// The daemon holds all requests until an operator has looked at them.
+    Quarantined = 69,
+    /// The daemon knows nothing of this name or number.
+    Unknown = 70,
+    /// The daemon does not take what it was given, or not as things stand.
+    Declined = 71,
+    /// The daemon cannot write down, save or sign what was asked, and so has not done it.
+    NotKept = 72,
+    /// The audit log is not whole, or is not the one that the TPM holds the device to.
+    AuditDamaged = 73,
+    /// A file for the daemon, or from it, cannot be read or written, or is none.
+    OperatorFile = 74,
     /// The command that was to be run cannot be executed. (Shells use the same number.)
     NotExecutable = 126,
     /// The command that was to be run is not there. (Shells use the same number.)
@@ -184,6 +200,14 @@ Exit codes:
   64  the daemon cannot read the sound
   65  the daemon broke off, or answers otherwise than it should
   66  the doctor found something wrong
+  67  a second factor is missing, or is not taken
+  68  more was asked than the daemon grants now
+  69  the daemon holds all requests until an operator has looked at them
+  70  the daemon knows nothing of this name or number
+  71  the daemon does not take what it was given, or not as things stand
+  72  the daemon cannot write down, save or sign what was asked, and has not done it
+  73  the audit log is not whole, or not the one that the TPM holds the device to
+  74  a file for the daemon or from it cannot be used
  126  the command that was to be run cannot be executed
  127  the command that was to be run is not there
  130  interrupted
@@ -194,7 +218,7 @@ A reader that closes the pipe (as head does) ends the command quietly with 0.";
 mod tests {
     use super::*;
 
-    const ALL: [Exit; 38] = [
+    const ALL: [Exit; 46] = [
         Exit::Success,
         Exit::Internal,
         Exit::Usage,
@@ -230,6 +254,14 @@ mod tests {
         Exit::SoundRefused,
         Exit::DaemonFailed,
         Exit::NotWell,
+        Exit::SecondFactor,
+        Exit::Limited,
+        Exit::Quarantined,
+        Exit::Unknown,
+        Exit::Declined,
+        Exit::NotKept,
+        Exit::AuditDamaged,
+        Exit::OperatorFile,
         Exit::NotExecutable,
         Exit::NotFound,
         Exit::Interrupted,

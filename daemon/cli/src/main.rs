@@ -9,6 +9,7 @@ mod device;
 mod doctor;
 mod exit;
 mod explain;
+mod operate;
 mod output;
 mod run;
 mod status;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         Ok(Job::Status(arguments)) => status::status(&arguments, &console::Console::new(false)),
         Ok(Job::Doctor(arguments)) => doctor::doctor(&arguments, &console::Console::new(false)),
         Ok(Job::Run(arguments)) => return run::run(&arguments, &console::Console::new(false)),
+        Ok(Job::Operate(command)) => operate::run(&command, &console::Console::new(false)),
         Ok(Job::Device(command)) => device::run(&command, &console::Console::new(false)),
         Err(exit) => exit,
     };

@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use earnest_printable::describe;
+use earnest_printable::{describe, is_printable};
+use serde::Serialize;
 use tempfile::{Builder, NamedTempFile};
 
 use crate::console::Console;
@@ -104,6 +105,30 @@ pub(crate) fn say(text: &str, console: &Console) -> Exit {
     }
 }
 
+/// An object in JSON, for programs and for a terminal's eyes, too.
+pub(crate) fn json(object: &impl Serialize) -> String {
+    let mut json = serde_json::to_string_pretty(object)
+        .expect("an object of strings and numbers always has a JSON form");
+    json.push('\n');
+    escaped(&json)
+}
+
+/// JSON with what is not printable escaped. It can stand within strings alone, so what is said
+/// stays the same.
+pub(crate) fn escaped(json: &str) -> String {
+    let mut said = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character == '\n' || is_printable(character) {
+            said.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            said.push_str(&format!("\\u{unit:04x}"));
+        }
+    }
+    said
+}
+
 fn failure(target: &str, error: io::Error) -> WriteError {
     match error.kind() {
         ErrorKind::BrokenPipe => WriteError::Closed,
@@ -156,6 +181,16 @@ fn clear_when_interrupted(unfinished: PathBuf) {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn json_moves_no_terminal_and_says_the_same() {
+        let strange = "a\u{1b}[2J\u{9b}\u{202e}\u{e0041}\né";
+        let json = super::json(&[strange]);
+        let shown = |character| character == '\n' || earnest_printable::is_printable(character);
+        assert!(json.chars().all(shown), "{json:?}");
+        let back: [String; 1] = serde_json::from_str(&json).unwrap();
+        assert_eq!(back, [strange]);
+    }
+
     use super::*;
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 use clap::{Args, ValueEnum};
+use earnest_endpoint::shapes::AlertEntry;
 use earnest_endpoint::{StatusReport, WorkersReport};
 use earnest_gate::{GateState, ModeName, Standing, Status};
 use earnest_printable::{describe, printable};
@@ -12,10 +13,14 @@ use crate::console::Console;
 use crate::daemon::{Daemon, DaemonError, Place};
 use crate::exit::Exit;
 use crate::explain;
+use crate::operate::alert_line;
 use crate::output;
 
 /// The last events that are told to a person. All are in the json format.
 const EVENTS: usize = 8;
+
+/// The gravest alerts that are told to a person. All are in the json format.
+const ALERTS: usize = 5;
 
 /// Digits of a digest that tell it from others.
 const DIGITS: usize = 16;
@@ -34,6 +39,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SaidAs {
     /// In plain words.
+    #[value(alias = "plain")]
     Text,
     /// As one JSON object.
     Json,
@@ -57,7 +63,7 @@ fn asked(arguments: &Arguments) -> Result<String, (Option<&'static str>, DaemonE
     match daemon.ask(daemon.client().status()) {
         Ok(report) => Ok(match arguments.format {
             SaidAs::Text => text(&report, SystemTime::now()),
-            SaidAs::Json => json(&report),
+            SaidAs::Json => output::json(&report),
         }),
         Err(DaemonError::NotAllowed) => {
             // Up or down is told to anybody.
@@ -72,16 +78,10 @@ fn asked(arguments: &Arguments) -> Result<String, (Option<&'static str>, DaemonE
     }
 }
 
-fn json(report: &StatusReport) -> String {
-    let mut json = serde_json::to_string_pretty(report)
-        .expect("a report of strings and numbers always has a JSON form");
-    json.push('\n');
-    json
-}
-
 /// The report in plain words. `now` is for times of the day.
 fn text(report: &StatusReport, now: SystemTime) -> String {
-    let mut lines: Vec<(&str, String)> = vec![("gate", explain::gate(&report.gate))];
+    let mut lines: Vec<(&str, String)> = alerts(&report.alerts);
+    lines.push(("gate", explain::gate(&report.gate)));
     if let Some(left) = report.gate.seconds_left {
         let until = explain::until(Duration::from_secs(left), now);
         lines.push(match report.gate.state {
@@ -123,6 +123,20 @@ fn text(report: &StatusReport, now: SystemTime) -> String {
         let _ = writeln!(said, "{name:<9} {}", printable(value));
         said
     })
+}
+
+/// What stands, the gravest first. Nothing where nothing does.
+fn alerts(alerts: &[AlertEntry]) -> Vec<(&'static str, String)> {
+    let shown = alerts.iter().take(ALERTS);
+    let mut lines: Vec<_> = shown.map(|alert| ("ALERT", alert_line(alert))).collect();
+    if let Some(more @ 1..) = alerts.len().checked_sub(ALERTS) {
+        lines.push(("", format!("and {more} more")));
+    }
+    if !alerts.is_empty() {
+        let to_do = "to do: earnest alerts, and earnest alerts release ID if all is well";
+        lines.push(("", to_do.to_owned()));
+    }
+    lines
 }
 
 fn mode(gate: &Status) -> String {
@@ -179,12 +193,16 @@ fn workers(told: Option<&WorkersReport>) -> String {
         idle,
         working,
         most,
+        waiting,
         failures,
     } = workers;
     let mut said = format!(
         "{processes} running: {working} at work of at most {most}, {idle} of an app and idle, \
          {warm} ready for another"
     );
+    if *waiting > 0 {
+        let _ = write!(said, "; {waiting} requests wait for one");
+    }
     if *failures > 0 {
         let _ = write!(said, "; the last {failures} did NOT START");
     }
@@ -363,14 +381,32 @@ mod tests {
     fn a_missing_landlock_and_workers_that_do_not_start_are_not_hidden() {
         let sandbox = "partial: this kernel has no Landlock, system calls filtered";
         check(
-            json!({ "sandbox": sandbox, "workers": { "failures": 3 } }),
+            json!({ "sandbox": sandbox, "workers": { "failures": 3, "waiting": 2 } }),
             &[
+                "; 2 requests wait for one",
                 "sandbox   partial: this kernel has no Landlock",
                 "3 did NOT START",
             ],
             &[],
         );
         check(json!({ "sandbox": null }), &["no worker has run"], &[]);
+    }
+
+    #[test]
+    fn alerts_stand_before_everything_else() {
+        let alert = |id: u64| {
+            json!({
+                "id": id, "subject": "notes", "kind": "replay", "level": "quarantine",
+                "score": 40.0, "for_seconds": 60, "requests": 12, "evidence": {},
+            })
+        };
+        let alerts: Vec<Value> = (1..=7).map(alert).collect();
+        let said = text(&report(json!({ "alerts": alerts })), UNIX_EPOCH);
+        let first = "ALERT     1     notes is STOPPED: replay, score 40.0, for 1 min";
+        assert!(said.starts_with(first), "{said}");
+        assert_eq!(said.matches("ALERT").count(), ALERTS, "{said}");
+        assert!(said.contains("and 2 more") && said.contains("earnest alerts release"));
+        check(json!({ "alerts": [] }), &[], &["ALERT", "earnest alerts"]);
     }
 
     #[test]
@@ -385,7 +421,7 @@ mod tests {
     #[test]
     fn json_is_the_report_itself() {
         let report = report(json!({}));
-        let back: StatusReport = serde_json::from_str(&json(&report)).unwrap();
+        let back: StatusReport = serde_json::from_str(&output::json(&report)).unwrap();
         assert_eq!(back, report);
     }
 }
