@@ -42,6 +42,12 @@ pub(super) struct Told {
     pub(super) socket: Option<PathBuf>,
     /// The daemon's user.
     pub(super) user: String,
+    /// The folder of what the daemon keeps.
+    pub(super) state: PathBuf,
+    /// Megabytes that the audit log may have.
+    pub(super) audit_megabytes: u64,
+    /// Where spans are sent, if anywhere.
+    pub(super) collector: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -52,6 +58,9 @@ struct File {
     gate: Gate,
     listen: Listen,
     run: Run,
+    state: State,
+    audit: Audit,
+    traces: Traces,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -86,6 +95,24 @@ struct Listen {
 #[serde(default)]
 struct Run {
     user: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct State {
+    folder: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Audit {
+    megabytes: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Traces {
+    collector: Option<String>,
 }
 
 impl Told {
@@ -134,6 +161,9 @@ impl From<File> for Told {
             },
             socket: Some(socket).filter(|socket| !socket.as_os_str().is_empty()),
             user: file.run.user.unwrap_or_else(|| "earnest".to_owned()),
+            state: or(file.state.folder, "/var/lib/earnest/state"),
+            audit_megabytes: file.audit.megabytes.unwrap_or(64),
+            collector: file.traces.collector,
         }
     }
 }
@@ -267,13 +297,16 @@ mod tests {
     fn what_the_file_says_is_taken() {
         let told = Told::parse(
             "strange = 1\n[device]\nfolder = \"/d\"\n[model]\nsize = \"base\"\n[gate]\n\
-             mode = \"fleet\"\nresult_key = \"/k\"\n[listen]\nunix = \"\"\n[run]\nuser = \"u\"",
+             mode = \"fleet\"\nresult_key = \"/k\"\n[listen]\nunix = \"\"\n[run]\nuser = \"u\"\n\
+             [state]\nfolder = \"/s\"\n[audit]\nmegabytes = 8\n[traces]\ncollector = \"c\"",
         )
         .unwrap();
         assert_eq!(told.device, Path::new("/d"));
         assert!(told.packages[0].ends_with("moonshine-base-en-int8.earnest"));
         assert_eq!(told.result_key.as_deref(), Some(Path::new("/k")));
         assert_eq!((told.socket, told.user.as_str()), (None, "u"));
+        assert_eq!((told.state, told.audit_megabytes), ("/s".into(), 8));
+        assert_eq!(told.collector.as_deref(), Some("c"));
         assert_eq!(Told::parse("= broken"), None);
     }
 

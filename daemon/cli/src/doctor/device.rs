@@ -303,6 +303,9 @@ mod tests {
             result_key: None,
             socket: None,
             user: "earnest".to_owned(),
+            state: folder.path().join("state"),
+            audit_megabytes: 64,
+            collector: None,
         };
         let findings = look(&told);
         assert!(findings.iter().all(|one| one.grade == Grade::Wrong));

@@ -7,7 +7,9 @@
 mod configuration;
 mod device;
 mod finding;
+mod keeping;
 mod kernel;
+mod people;
 mod service;
 
 use std::path::PathBuf;
@@ -62,6 +64,7 @@ fn examine(arguments: &Arguments) -> Report {
         (None, Some(socket)) if !is_named_in_environment() => socket.clone(),
         _ => arguments.place.path(),
     };
+    report.extend(keeping::look(&arguments.config, &told));
     report.extend(device::look(&told));
     report.extend(kernel::look());
     report.extend(service::look(&socket));

@@ -11,6 +11,7 @@ use earnest_printable::describe;
 use nix::unistd::geteuid;
 
 use super::finding::Finding;
+use super::people;
 use crate::daemon::{self, Daemon, DaemonError};
 use crate::explain;
 use crate::run::read_authority;
@@ -42,6 +43,7 @@ pub(super) fn look(socket: &Path) -> Vec<Finding> {
         Ok(report) => {
             findings.push(Finding::ok("operator", format!("uid {me} is one")));
             findings.extend(state(&report));
+            findings.extend(people::look(&daemon, &report.alerts));
         }
         Err(error) => findings.push(may("operator", "allow.operators", me, &error)),
     }
