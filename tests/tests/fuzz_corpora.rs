@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 type Face = fn(&[u8]);
 
 /// Every target and its face. A target is added here and in `fuzz/Cargo.toml`.
-const FACES: [(&str, Face); 18] = [
+const FACES: [(&str, Face); 20] = [
     ("attest", earnest_fuzz_faces::attest),
+    ("audit", earnest_fuzz_faces::audit),
     ("baselines", earnest_fuzz_faces::baselines),
     ("book", earnest_fuzz_faces::book),
     ("card", earnest_fuzz_faces::card),
@@ -27,6 +28,7 @@ const FACES: [(&str, Face); 18] = [
     ("sound", earnest_fuzz_faces::sound),
     ("token", earnest_fuzz_faces::token),
     ("traceparent", earnest_fuzz_faces::traceparent),
+    ("vault", earnest_fuzz_faces::vault),
 ];
 
 fn fuzz() -> PathBuf {

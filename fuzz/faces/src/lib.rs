@@ -10,6 +10,7 @@
 //! ```
 
 mod attest;
+mod audit;
 mod baselines;
 mod book;
 mod card;
@@ -27,8 +28,10 @@ mod signed_policy;
 mod sound;
 mod token;
 mod traceparent;
+mod vault;
 
 pub use attest::attest;
+pub use audit::audit;
 pub use baselines::baselines;
 pub use book::book;
 pub use card::card;
@@ -46,3 +49,4 @@ pub use signed_policy::signed_policy;
 pub use sound::sound;
 pub use token::token;
 pub use traceparent::traceparent;
+pub use vault::vault;
