@@ -249,8 +249,9 @@ impl Log {
     }
 
     /// Notes what telemetry shows, for [`Telemetry::attach`]: all that nobody else appends.
-    /// Requests and refusals are left to whoever knows their number and waits for them, and what
-    /// the log says of itself it has written already.
+    /// Requests, refusals and operators' actions are left to whoever knows the request's number
+    /// and waits for them, and what the log says of itself it has written already. Telemetry then
+    /// keeps a handle of the log, which is therefore to be [closed](Log::close) in the end.
     pub fn observe(&self, recorded: &Recorded) {
         match &recorded.event {
             Event::RequestBegun { .. }

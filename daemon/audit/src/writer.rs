@@ -254,10 +254,10 @@ impl Writer {
         match self.begin() {
             Ok(()) => {
                 if !self.is_available {
-                    self.is_available = true;
                     let restored = self.own(Event::AuditRestored).encode();
                     self.write_entries(&[restored])
                         .map_err(|error| self.fail(&error))?;
+                    self.is_available = true;
                     self.shared.telemetry.record(Event::AuditRestored);
                 }
                 self.purge();
