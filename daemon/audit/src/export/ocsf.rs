@@ -260,24 +260,14 @@ fn particular(event: &Event, app: Option<&str>, user: Option<&str>) -> Vec<(&'st
         Event::AuditCut { bytes } => vec![("unmapped", json!({"bytes": bytes}))],
         Event::AuditDamaged { segment } => vec![("unmapped", json!({"segment": segment}))],
         Event::AuditUnavailable | Event::AuditRestored => Vec::new(),
-        Event::Gate { from, to, reason } => {
-            let mut fields = product();
-            fields.push(("status_detail", json!(reason)));
-            fields.push(("unmapped", json!({"from": from, "to": to})));
-            fields
-        }
-        Event::WorkerEnded { worker, why } => {
-            let mut fields = product();
-            fields.push(("status_detail", json!(why)));
-            fields.push(("unmapped", json!({"worker": worker})));
-            fields
-        }
         Event::Started
         | Event::Stopping
+        | Event::Gate { .. }
         | Event::SelfTest(_)
         | Event::Sandbox { .. }
         | Event::WorkerStarted { .. }
-        | Event::ConfigurationRefused => product(),
+        | Event::WorkerEnded { .. }
+        | Event::ConfigurationRefused => lifecycle(event),
     }
 }
 
@@ -337,8 +327,20 @@ fn finding(alert: &Alert) -> Vec<(&'static str, Value)> {
     ]
 }
 
-fn product() -> Vec<(&'static str, Value)> {
-    vec![("app", json!({"name": PRODUCT, "vendor_name": VENDOR}))]
+fn lifecycle(event: &Event) -> Vec<(&'static str, Value)> {
+    let mut fields = vec![("app", json!({"name": PRODUCT, "vendor_name": VENDOR}))];
+    match event {
+        Event::Gate { from, to, reason } => {
+            fields.push(("status_detail", json!(reason)));
+            fields.push(("unmapped", json!({"from": from, "to": to})));
+        }
+        Event::WorkerEnded { worker, why } => {
+            fields.push(("status_detail", json!(why)));
+            fields.push(("unmapped", json!({"worker": worker})));
+        }
+        _ => {}
+    }
+    fields
 }
 
 /// Every caller is on this machine.
