@@ -40,6 +40,8 @@ mod command_lists;
 #[cfg(test)]
 mod contract;
 mod crowd;
+#[cfg(test)]
+mod doors;
 mod drive;
 mod events;
 mod form;

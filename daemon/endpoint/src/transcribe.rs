@@ -74,7 +74,7 @@ async fn receive(
                 let job = ask.wish()?.job();
                 let mut work = work::begin(shared, admitted, bill, job, shared.answers).await?;
                 upload::forward(part, file_bytes, &mut work).await?;
-                Sound::Sent(work)
+                Sound::Sent(Box::new(work))
             }
             false => Sound::Held(hold(part, file_bytes, shared).await?),
         });
@@ -99,7 +99,7 @@ async fn receive(
 /// Where the file of a form is.
 enum Sound {
     /// With a worker.
-    Sent(Work),
+    Sent(Box<Work>),
     /// Here, until the form has said what is wanted of it.
     Held(Held),
 }

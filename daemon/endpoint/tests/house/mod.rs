@@ -1,7 +1,6 @@
 //! A daemon without a TPM and without a model: a real gate on inputs that it is given, a real
 //! pool of workers that follow a script, real sockets.
 
-pub(crate) mod authenticator;
 pub(crate) mod worker;
 
 use std::ffi::OsString;
@@ -30,8 +29,6 @@ use earnest_telemetry::{Clock, KeyKind, Telemetry, WallClock};
 use earnest_traces::Traces;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-
-use authenticator::Authenticator;
 
 /// How a daemon for a test differs from the usual one.
 pub(crate) struct Setting {
@@ -109,14 +106,6 @@ pub(crate) struct Daemon {
     pub(crate) house: Arc<TestHouse>,
     /// What it recorded.
     pub(crate) telemetry: Telemetry,
-    /// What it writes down.
-    pub(crate) audit: Log,
-    /// Where.
-    pub(crate) audit_folder: PathBuf,
-    /// Who may do what.
-    pub(crate) policy: Arc<Policy>,
-    /// The time that people read.
-    pub(crate) wall: WallClock,
     /// The clear-text listener.
     pub(crate) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -129,13 +118,19 @@ pub(crate) struct TestHouse {
     gate: Mutex<Gate<Nothing>>,
     pool: Mutex<Option<Pool>>,
     clock: Clock,
-    policy: Arc<Policy>,
-    audit: PathBuf,
-    /// How often the state can be saved yet.
-    saves: AtomicUsize,
+    /// Who may do what.
+    pub(crate) policy: Arc<Policy>,
+    /// What it writes down.
+    pub(crate) audit: Log,
+    /// Where.
+    pub(crate) audit_folder: PathBuf,
+    /// The time that people read.
+    pub(crate) wall: WallClock,
+    /// How often the state can be saved yet; then the disk is full.
+    pub(crate) saves: AtomicUsize,
     /// How often it was.
     pub(crate) saved: AtomicUsize,
-    /// The head that the TPM holds the device to.
+    /// The head that the TPM holds the device to, where it is not the log's own.
     pub(crate) anchor: Mutex<Option<AnchoredHead>>,
 }
 
@@ -175,11 +170,6 @@ impl TestHouse {
         if let Some(pool) = pool {
             pool.end_all().await;
         }
-    }
-
-    /// The disk is full after so many more saves.
-    pub(crate) fn fail_after(&self, saves: usize) {
-        self.saves.store(saves, Ordering::SeqCst);
     }
 
     /// The pool.
@@ -224,7 +214,7 @@ impl House for TestHouse {
                 certificate: format!("the certificate of {app}"),
                 authority: "the authority".to_owned(),
                 fingerprint: [0xab; 32],
-                not_after: 4_000_000_000,
+                not_after: self.wall.now().as_secs() + 90 * 24 * 60 * 60,
             }),
             false => Err(CertifyError::Request("no request".into())),
         };
@@ -233,7 +223,7 @@ impl House for TestHouse {
 
     fn audit_keys(&self) -> Doing<'_, Result<AuditKeys, AuditKeysError>> {
         let keys = AuditKeys {
-            folder: self.audit.clone(),
+            folder: self.audit_folder.clone(),
             keys: vec![audit_secret().to_bytes()],
             pseudonyms: [9; 32].into(),
         };
@@ -245,8 +235,13 @@ impl House for TestHouse {
     }
 
     fn anchored(&self) -> Doing<'_, Result<Option<AnchoredHead>, AnchorError>> {
+        let head = self.audit.head();
+        let own = AnchoredHead {
+            sequence: head.sequence,
+            digest: head.digest.0,
+        };
         let anchor = *self.anchor.lock().expect("no test panics with it");
-        Box::pin(std::future::ready(Ok(anchor)))
+        Box::pin(std::future::ready(Ok(Some(anchor.unwrap_or(own)))))
     }
 }
 
@@ -298,17 +293,19 @@ impl Daemon {
             pool: Mutex::new(Some(pool)),
             clock: clock.clone(),
             policy: Arc::clone(&policy),
-            audit: audit_folder.clone(),
+            audit: audit.clone(),
+            audit_folder: audit_folder.clone(),
+            wall: wall.clone(),
             saves: AtomicUsize::new(usize::MAX),
             saved: AtomicUsize::new(0),
             anchor: Mutex::default(),
         });
         house.open();
         let parts = Parts {
-            policy: Arc::clone(&policy),
-            wall: wall.clone(),
-            audit: audit.clone(),
-            audit_folder: audit_folder.clone(),
+            policy,
+            wall,
+            audit,
+            audit_folder,
             watch,
             traces: Traces::off(),
             answers: setting.answers,
@@ -346,10 +343,6 @@ impl Daemon {
         Daemon {
             house,
             telemetry,
-            audit,
-            audit_folder,
-            policy,
-            wall,
             address,
             stop: Some(stop),
             serving: Some(serving),
@@ -365,24 +358,6 @@ impl Daemon {
     /// `earnest`'s own client.
     pub(crate) fn client(&self) -> Client {
         Client::new(self.socket())
-    }
-
-    /// Whoever runs this test gets a second factor.
-    pub(crate) async fn enrolled(&self) -> Authenticator {
-        let client = self.client();
-        let shown = client.enrol().await.expect("a secret");
-        let authenticator = Authenticator::new(&shown.secret);
-        let code = authenticator.code(self.wall.now().as_secs());
-        client.confirm(&code).await.expect("the right code");
-        authenticator
-    }
-
-    /// A client that shows the next code. Time passes for it.
-    pub(crate) fn with_code(&self, authenticator: &Authenticator) -> Client {
-        let later = self.wall.now() + Duration::from_secs(30);
-        self.wall.set(later);
-        let code = authenticator.code(later.as_secs());
-        self.client().with_second_factor(&code).expect("a code")
     }
 
     /// Tells the daemon to stop.
