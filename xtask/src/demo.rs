@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::clients;
 use crate::models::{self, Which};
+use crate::operator::Operator;
 use crate::service::Service;
 use crate::setup::{self, Mode};
 use crate::shell::Program;
@@ -75,6 +76,7 @@ struct Demo {
     models: PathBuf,
     trust: Trust,
     service: Service,
+    operator: Operator,
 }
 
 type Step = (&'static str, fn(&Demo) -> Result<()>);
@@ -94,7 +96,11 @@ const STEPS: &[Step] = &[
         let size = demo.size;
         demo.service.start(&demo.trust, size.name(), size.card())
     }),
+    ("Enrol who operates and audits it", |demo| {
+        demo.operator.enrol(&demo.trust, &demo.service)
+    }),
     ("Ask with clients as people have them", ask),
+    ("Refuse an app what it was not given", refuse),
     ("Change what was booted", change_the_boot),
     ("What this proves", |demo| {
         demo.trust.conclude(demo.size.name())
@@ -117,6 +123,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         models: models::directory()?,
         trust: Trust::new(mode, tpm),
         service: Service::new(mode),
+        operator: Operator::new(mode),
     };
     for (index, (title, step)) in STEPS.iter().enumerate() {
         eprintln!("{}/{} {title}", index + 1, STEPS.len());
@@ -126,7 +133,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 fn machine(demo: &Demo) -> Result<()> {
-    let clients = &[setup::CURL, setup::TPM_TOOLS];
+    let clients = &[setup::CURL, setup::TPM_TOOLS, setup::AUTHENTICATOR];
     let needs = [setup::BUILD, setup::SOFTWARE_TPM, clients].concat();
     setup::install(&needs, demo.mode)?;
     clients::install(demo.mode)
@@ -186,6 +193,13 @@ fn ask(demo: &Demo) -> Result<()> {
         eprintln!("  {name}: {heard} (word error rate {rate:.2})");
     }
     Ok(())
+}
+
+/// An app that may find speech, and what is written down when it asks for text.
+fn refuse(demo: &Demo) -> Result<()> {
+    let (path, _) = sample(demo)?;
+    demo.operator
+        .show_a_refusal(&demo.trust, &demo.service, &path)
 }
 
 /// A boot that nobody approved, in the middle of it.

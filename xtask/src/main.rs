@@ -13,6 +13,7 @@ mod demo;
 mod fetch;
 mod fuzz;
 mod models;
+mod operator;
 mod policy;
 mod service;
 mod setup;
@@ -39,7 +40,7 @@ struct Arguments {
 enum Verb {
     /// From a fresh machine to a recording turned into text by a sealed model, for the clients
     /// that you have: installs, fetches, builds, provisions, seals, transcribes, proves, serves,
-    /// and refuses once the device is another.
+    /// refuses an app what it was not given, and everybody once the device is another.
     Demo(demo::Options),
     /// Format, lints, dependency policy, documentation, and every test. CI runs this verb.
     Test(test::Options),

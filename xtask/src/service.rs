@@ -82,6 +82,14 @@ impl Service {
         }
     }
 
+    /// Where the daemon runs, or would.
+    pub(crate) fn place(&self) -> Place {
+        match self.running.borrow().as_ref() {
+            Some(running) => running.place(),
+            None => Place(PathBuf::from(PRINTED)),
+        }
+    }
+
     /// Starts the daemon on the sealed models, and waits until its gate is open.
     pub(crate) fn start(&self, trust: &Trust, size: &str, card: &str) -> Result<()> {
         let home = tempfile::tempdir().context("no temporary directory can be made")?;
@@ -90,7 +98,7 @@ impl Service {
             Mode::Act => home.path().to_owned(),
             Mode::Print => PathBuf::from(PRINTED),
         });
-        let uid = Program::new("id").arg("-u").output()?.trim().to_owned();
+        let uid = own_uid()?;
         let text = configuration(trust, size, card, &place, port, &uid);
         let configuration = place.text("earnestd.toml");
         let daemon = trust.earnestd().args(["--config", &configuration]);
@@ -130,11 +138,12 @@ impl Service {
 
     /// Has the clients ask, and gives what each of them heard, by its name.
     pub(crate) fn ask(&self, trust: &Trust, sound: &Path) -> Result<Vec<(&'static str, String)>> {
-        let running = self.running.borrow();
-        let (place, port) = match running.as_ref() {
-            Some(running) => (running.place(), running.port),
-            None => (Place(PathBuf::from(PRINTED)), 0),
-        };
+        let place = self.place();
+        let port = self
+            .running
+            .borrow()
+            .as_ref()
+            .map_or(0, |running| running.port);
         let openai = place.openai(trust, sound);
         let over_unix = place.curl(sound);
         if self.mode == Mode::Print {
@@ -203,13 +212,15 @@ impl Service {
             "something is remembered: {status:#}"
         );
         eprintln!("  keys: the model's is forgotten, and so is every client's token");
-        for command in [place.openai(trust, sound), place.curl(sound)] {
-            let said = command.output_quietly()?;
-            ensure!(
-                said.contains("device_not_proven"),
-                "a client was not refused: {said}"
-            );
-        }
+        let said = place.curl(sound).output_quietly()?;
+        ensure!(
+            said.contains("device_not_proven"),
+            "a client was not refused: {said}"
+        );
+        ensure!(
+            !place.openai(trust, sound).succeeds(),
+            "a client got a token of a daemon that may not serve"
+        );
         eprintln!("  the same clients are refused: device_not_proven");
         Ok(())
     }
@@ -264,14 +275,15 @@ impl Drop for Running {
 }
 
 /// The folder of the daemon's own.
-struct Place(PathBuf);
+pub(crate) struct Place(PathBuf);
 
 impl Place {
     fn text(&self, name: &str) -> String {
         self.0.join(name).to_string_lossy().into_owned()
     }
 
-    fn socket(&self) -> String {
+    /// The daemon's Unix socket.
+    pub(crate) fn socket(&self) -> String {
         self.text("earnest.sock")
     }
 
@@ -286,7 +298,8 @@ impl Place {
             .args(["--unix-socket", &self.socket()])
     }
 
-    fn curl(&self, sound: &Path) -> Program {
+    /// Asks for the text of a file.
+    pub(crate) fn curl(&self, sound: &Path) -> Program {
         self.plain_curl()
             .args([
                 "--form",
@@ -296,6 +309,13 @@ impl Place {
             ])
             .args(["--form", &format!("file=@{}", sound.display())])
             .arg("http://localhost/v1/audio/transcriptions")
+    }
+
+    /// Asks when there is speech in a file.
+    pub(crate) fn curl_for_activity(&self, sound: &Path) -> Program {
+        self.plain_curl()
+            .args(["--form", &format!("file=@{}", sound.display())])
+            .arg("http://localhost/v1/audio/activity")
     }
 
     fn openai(&self, trust: &Trust, sound: &Path) -> Program {
@@ -383,6 +403,11 @@ fn configuration(
         }
     }
     text
+}
+
+/// Whoever runs the demo.
+pub(crate) fn own_uid() -> Result<String> {
+    Ok(Program::new("id").arg("-u").output()?.trim().to_owned())
 }
 
 /// A port that is free on ::1, just now, and with it most likely on 127.0.0.1.

@@ -126,6 +126,13 @@ pub(crate) const CURL: Need = Need {
     presence: Presence::OnPath("curl"),
 };
 
+/// An authenticator without a phone.
+pub(crate) const AUTHENTICATOR: Need = Need {
+    package: "oathtool",
+    why: "shows codes for the second factor, as an authenticator does",
+    presence: Presence::OnPath("oathtool"),
+};
+
 /// What makes a Python environment.
 pub(crate) const VENV: Need = Need {
     package: "python3-venv",
@@ -294,7 +301,7 @@ mod tests {
     #[test]
     fn every_need_says_why() {
         for need in [
-            &[NPM, PIP, VENV],
+            &[NPM, PIP, VENV, AUTHENTICATOR],
             BUILD,
             SOFTWARE_TPM,
             OUTSIDERS,

@@ -6,6 +6,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -117,6 +118,32 @@ impl Program {
             bail!("`{self}` failed: {}: {}", output.status, said.trim());
         }
         String::from_utf8(output.stdout).with_context(|| format!("`{self}` printed no UTF-8"))
+    }
+
+    /// Runs it quietly, and answers the first line that it prints with the line that `answer`
+    /// makes of it.
+    pub(crate) fn answer(&self, answer: impl FnOnce(&str) -> Result<String>) -> Result<()> {
+        let mut child = self
+            .command()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start `{}`", self.name))?;
+        let mut line = String::new();
+        if let Some(said) = &mut child.stdout {
+            BufReader::new(said).read_line(&mut line)?;
+        }
+        // One that ended without a word has its reason on standard error.
+        if let (Some(mut input), false) = (child.stdin.take(), line.is_empty()) {
+            writeln!(input, "{}", answer(&line)?)?;
+        }
+        let output = child.wait_with_output()?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            bail!("`{self}` failed: {}: {}", output.status, said.trim());
+        }
+        Ok(())
     }
 
     /// Starts it, its standard error into `log`; whoever starts it ends it.
@@ -283,6 +310,18 @@ mod tests {
     fn a_failing_program_is_an_error_that_names_the_line() {
         let error = Program::new("false").arg("x").run_quietly().unwrap_err();
         assert!(error.to_string().contains("false x"), "{error}");
+    }
+
+    #[test]
+    fn a_program_that_asks_is_answered() {
+        let ask = |script: &str| Program::new("sh").args(["-c", script]);
+        let asks = ask("echo seven; read answer; test \"$answer\" = 'seven again'");
+        let again = |line: &str| Ok(format!("{} again", line.trim()));
+        asks.answer(again).unwrap();
+        assert!(asks.answer(|_| Ok("eight".to_owned())).is_err());
+        let silent = ask("echo nobody is here >&2; exit 3");
+        let error = silent.answer(again).unwrap_err().to_string();
+        assert!(error.contains("nobody is here"), "{error}");
     }
 
     #[test]

@@ -340,6 +340,8 @@ Proved:
     approved; the result is signed, and bound to this key, this boot and its time.
   - The model rests encrypted; its key came out of the TPM in the approved state alone.
   - Clients as people have them were served while that state held, and no longer.
+  - An app got what an operator with a second factor gave it, and no more; what it tried
+    besides stands in an audit log that is whole.
 ";
 
 const NOT_PROVED: &str = "\
