@@ -250,7 +250,7 @@ pub(crate) enum Keys {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
-    /// The log's entries, oldest first.
+    /// The log's entries, oldest first; in the json format one object a line.
     Show {
         /// Only those after the entry of this number.
         #[arg(long, value_name = "N", default_value_t = 0)]

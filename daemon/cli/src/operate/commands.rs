@@ -112,7 +112,7 @@ mod tests {
         let twice = "[[phrases]]\nid = \"a\"\nphrase = \"turn it on\"\n";
         let other = "[[phrases]]\nid = \"a\"\nphrase = \"something else at all\"\n";
         check(&format!("{twice}{other}"), "comes twice");
-        check(&"#".repeat(MOST_FILE_BYTES + 1), "longer");
+        check(&"#".repeat(MOST_FILE_BYTES + 1), "more than");
     }
 
     #[test]

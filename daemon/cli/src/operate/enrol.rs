@@ -3,7 +3,8 @@
 use std::io::IsTerminal as _;
 
 use earnest_endpoint::shapes::EnrolAnswer;
-use earnest_printable::printable;
+use earnest_policy::PENDING_TRIES;
+use earnest_printable::{describe, printable};
 use qrcode::{Color, EcLevel, QrCode};
 
 use super::arguments::Asking;
@@ -34,10 +35,29 @@ pub(super) fn enrol(asking: &Asking, console: &Console) -> Result<Exit, OperateE
         SaidAs::Json => one_line(&shown),
     };
     Output::open(None)?.write(&said)?;
-    let code = Code::asked_or_next("code that the authenticator shows now")?;
-    daemon.ask(daemon.client().confirm(code.as_str()))?;
-    console.say("confirmed: from now on what you do takes a code of this authenticator");
+    confirm(&daemon, console)?;
+    console.say("earnest: confirmed; from now on what you do takes a code of this authenticator");
     Ok(Exit::Success)
+}
+
+/// Asks for a code of the new authenticator, a person for another one where the first is not
+/// taken.
+fn confirm(daemon: &Daemon, console: &Console) -> Result<(), OperateError> {
+    let tries = match std::io::stdin().is_terminal() {
+        true => PENDING_TRIES,
+        false => 1,
+    };
+    let mut left = tries;
+    loop {
+        let code = Code::asked_or_next("code that the authenticator shows now")?;
+        left -= 1;
+        match daemon.ask(daemon.client().confirm(code.as_str())) {
+            Err(error @ DaemonError::SecondFactorRefused) if left > 0 => {
+                console.say(&format!("earnest: {}", describe(&error)));
+            }
+            done => return Ok(done?),
+        }
+    }
 }
 
 /// Asks for a secret, with a code of the earlier one where there is one.

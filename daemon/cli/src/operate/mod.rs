@@ -20,6 +20,8 @@ mod review;
 mod second_factor;
 mod table;
 mod terminal;
+#[cfg(test)]
+mod tests;
 mod token;
 mod users;
 

@@ -27,7 +27,7 @@ pub(super) fn open(open: &Open, console: &Console) -> Result<Exit, OperateError>
 
 fn note(link: &LinkAnswer) -> String {
     format!(
-        "the link works once, for {} s, and for this user's browser alone",
+        "earnest: the link works once, for {} s, and for this user's browser alone",
         link.expires_in
     )
 }
