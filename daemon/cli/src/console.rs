@@ -39,6 +39,11 @@ impl Console {
         Console { bar }
     }
 
+    /// One without a bar, for what shows no progress: a bar would be drawn below every message.
+    pub(crate) fn without_bar() -> Console {
+        Console { bar: None }
+    }
+
     /// Says `message`, which may be of any text, on a line.
     pub(crate) fn say(&self, message: &str) {
         self.aside(|| {

@@ -16,19 +16,20 @@ mod status;
 mod transcribe;
 
 use arguments::Job;
+use console::Console;
 
 fn main() -> ExitCode {
     // libtss2 would write to standard error whatever it does not like.
     earnest_tpm::quiet_library();
     let exit = match arguments::read() {
         Ok(Job::Transcribe(job)) => {
-            transcribe::transcribe(&job, &console::Console::new(job.streams_words()))
+            transcribe::transcribe(&job, &Console::new(job.streams_words()))
         }
-        Ok(Job::Status(arguments)) => status::status(&arguments, &console::Console::new(false)),
-        Ok(Job::Doctor(arguments)) => doctor::doctor(&arguments, &console::Console::new(false)),
-        Ok(Job::Run(arguments)) => return run::run(&arguments, &console::Console::new(false)),
-        Ok(Job::Operate(command)) => operate::run(&command, &console::Console::new(false)),
-        Ok(Job::Device(command)) => device::run(&command, &console::Console::new(false)),
+        Ok(Job::Status(arguments)) => status::status(&arguments, &Console::without_bar()),
+        Ok(Job::Doctor(arguments)) => doctor::doctor(&arguments, &Console::without_bar()),
+        Ok(Job::Run(arguments)) => return run::run(&arguments, &Console::without_bar()),
+        Ok(Job::Operate(command)) => operate::run(&command, &Console::without_bar()),
+        Ok(Job::Device(command)) => device::run(&command, &Console::without_bar()),
         Err(exit) => exit,
     };
     exit.into()

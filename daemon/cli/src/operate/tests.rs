@@ -115,7 +115,7 @@ fn run(socket: &Path, words: &[&str]) -> Exit {
     let place = ["--socket", socket.to_str().unwrap()];
     let all = ["earnest"].iter().chain(words).chain(&place);
     let line = Line::try_parse_from(all).map_err(|error| error.to_string());
-    super::run(&line.unwrap().command, &Console::new(false))
+    super::run(&line.unwrap().command, &Console::without_bar())
 }
 
 fn refusal(code: &str) -> Value {
