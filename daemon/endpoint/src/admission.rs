@@ -1,11 +1,12 @@
 //! What stands before a worker, in the order of [the crate's documentation](crate): each step
 //! refuses before the next one costs anything.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use earnest_anomaly::{Standing, Subject};
-use earnest_policy::{Limited, LimitedBy, Permit, Work};
+use earnest_policy::{AppLimits, Limited, LimitedBy, Permit, Scope, Work};
 use earnest_telemetry::{App, Refusal as Reason};
 use http::request::Parts;
 
@@ -58,6 +59,40 @@ impl<S: Work> FromRequestParts<Arc<Shared>> for Admitted<S> {
             serving,
             allowance: Allowance::new(slot, shared.telemetry.clock().clone()),
         })
+    }
+}
+
+/// How many requests that cost no work an application may make for each that does: it looks
+/// models up and renews tokens, and every request takes a line or two in the audit log, which
+/// nobody is to fill.
+const LIGHT: u32 = 5;
+
+/// Lets an application make a request that costs no work. Those are counted apart, so that a
+/// token is renewed however much its application has at work.
+///
+/// # Errors
+///
+/// When there were too many of them.
+pub(crate) fn lightly<S: Scope>(shared: &Shared, permit: &Permit<S>) -> Result<(), Refusal> {
+    let limits = permit.limits();
+    let most = |limit: u32, range: RangeInclusive<u32>| {
+        let limit = limit.saturating_mul(LIGHT);
+        limit.clamp(*range.start(), *range.end())
+    };
+    let of_app = limits
+        .with_per_minute(most(limits.per_minute(), AppLimits::PER_MINUTE))
+        .and_then(|limits| limits.with_burst(most(limits.burst(), AppLimits::BURST)))
+        .and_then(|limits| limits.with_at_once(*AppLimits::AT_ONCE.end()));
+    // They are within their ranges.
+    let of_app = of_app.unwrap_or(*limits);
+    let taken = shared
+        .light
+        .take(permit.app(), permit.uid(), &of_app, 1.0, shared.now());
+    match taken {
+        Ok(_) => Ok(()),
+        Err(limited) => Err(Refusal::RateLimited {
+            retry_after: whole_seconds(limited.retry_after),
+        }),
     }
 }
 

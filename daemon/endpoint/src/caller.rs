@@ -10,14 +10,15 @@ use axum::extract::FromRequestParts;
 use earnest_anomaly::Subject;
 use earnest_listen::{Connection, Peer, Place};
 use earnest_policy::{
-    Applicant, Audit, Browse, Denial, Face, Operate, Origin, Permit, Scope, SecondFactorRefused,
-    Source, Unsaved,
+    Applicant, Audit, Browse, Command, Denial, Face, Listen, Operate, Origin, Permit, Scope,
+    SecondFactorRefused, Source, Tokens, Transcribe, Unsaved, Vad,
 };
 use earnest_telemetry::{Door as Way, Event, FactorOutcome, Refusal as Reason};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE, HeaderName};
 use http::request::Parts;
 
+use crate::admission::lightly;
 use crate::client::SECOND_FACTOR;
 use crate::origin::Door;
 use crate::record::Bill;
@@ -126,6 +127,9 @@ impl<S: Scope> FromRequestParts<Arc<Shared>> for Permitted<S> {
             shared.save().await?;
         }
         let permit = permit?;
+        if OF_APPS.contains(&S::NAME) {
+            lightly(shared, &permit)?;
+        }
         if let Some(bill) = parts.extensions.get::<Bill>()
             && let Some(begun) = bill.let_in(&permit)
         {
@@ -147,6 +151,7 @@ impl<S: Scope> FromRequestParts<Arc<Shared>> for Written<S> {
         shared: &Arc<Shared>,
     ) -> Result<Written<S>, Refusal> {
         let permit = permit::<S>(parts, shared)?;
+        lightly(shared, &permit)?;
         let bill = parts.extensions.get::<Bill>().cloned();
         // The front door puts one there for every request.
         let bill = bill.ok_or(Refusal::Unauthenticated)?;
@@ -181,13 +186,24 @@ pub(crate) fn permit<S: Scope>(parts: &Parts, shared: &Shared) -> Result<Permit<
     if PROVEN.contains(&S::NAME) {
         note_factor(shared, caller, shown, permitted.as_ref().err());
     }
-    permitted.map_err(|denial| {
-        if let Some(bill) = parts.extensions.get::<Bill>() {
-            deny(bill, &denial);
+    if let Some(bill) = parts.extensions.get::<Bill>() {
+        match &permitted {
+            // It proved who it is, whatever becomes of it.
+            Ok(permit) => bill.asked_by(permit.app()),
+            Err(denial) => deny(bill, denial),
         }
-        face(&denial)
-    })
+    }
+    permitted.map_err(|denial| face(&denial))
 }
+
+/// The scopes of applications, of which there may be any number of requests.
+const OF_APPS: [&str; 5] = [
+    Vad::NAME,
+    Command::NAME,
+    Transcribe::NAME,
+    Listen::NAME,
+    Tokens::NAME,
+];
 
 /// The scopes that take a second factor.
 const PROVEN: [&str; 3] = [Operate::NAME, Audit::NAME, Browse::NAME];

@@ -4,19 +4,25 @@
 //!   lets requests end within a bound.
 //! - [`Parts`] is what it needs: a policy, the daemon around it ([`House`]), the model's names,
 //!   and bounds ([`Limits`]).
-//! - [`client`] asks the daemon over its Unix socket.
+//! - [`client`] asks the daemon over its Unix socket; [`shapes`] are what both sides say.
+//! - [`collect`] sends spans of requests to a collector on this device.
 //!
 //! What holds for every request, in the order in which it is checked:
 //! 1. The head names this device and comes from no page of elsewhere. There is never a header
 //!    that lets a page read an answer.
-//! 2. The policy permits it. A handler takes its leave by value, so one without leave does not
-//!    compile; `GET /health` alone needs none, and tells up or down.
-//! 3. For whatever reaches a model, the gate is open, at the beginning and until the last word.
+//! 2. Its source has not been guessing lately, and the policy permits it. A handler takes its
+//!    leave by value, so one without leave does not compile; `GET /health` alone needs none, and
+//!    tells up or down, and `GET /open` has the code of a link for its leave.
+//! 3. For whatever costs work: its application is not in quarantine, and has a request, a place
+//!    and sound left; the gate is open, at the beginning and until the last word; and the audit
+//!    log has it on the disk. What operators and auditors do is there, too, before it is done.
 //! 4. Form, fields and sound are within bounds, and bodies come steadily.
 //!
-//! Whoever is refused is told in OpenAI's error shape with a stable code, and learns no more. The
-//! operator finds the reason in telemetry, under the number that the answer carries in
-//! `x-request-id`. Every answer says that nothing is to keep it.
+//! An answer has lost what its rules withhold, and may wait for the end of a quantum. Whoever is
+//! refused is told in OpenAI's error shape with a stable code, and learns no more: who was not
+//! let in is told at a tick, in one and the same body. The operator finds the reason in telemetry
+//! and in the audit log, under the number that the answer carries in `x-request-id`. Every answer
+//! says that nothing is to keep it.
 //!
 //! Sound goes to a worker process and is parsed nowhere else. `openapi.json` describes the
 //! interface, and tests hold both to each other.

@@ -45,7 +45,7 @@ struct Account {
     trace: Option<TraceId>,
     meter: Arc<Meter>,
     leave: OnceLock<Leave>,
-    /// Whose request it is that was not let in, where that is known.
+    /// Whose request it is, where it proved that much.
     asked_by: OnceLock<App>,
     /// Whether the model was to be reached, and everything before it let the request through.
     works: AtomicBool,
@@ -155,7 +155,7 @@ impl Bill {
         self.0.leave.set(leave).is_ok().then_some(event)
     }
 
-    /// It is not let in, and this is whose it is.
+    /// Whether it is let in or not, this is whose it is.
     pub(crate) fn asked_by(&self, app: &AppId) {
         let _ = self.0.asked_by.set(App::new(app.as_str()));
     }

@@ -76,6 +76,8 @@ pub(crate) struct Shared {
     pub(crate) room: Arc<Semaphore>,
     /// How much of its limits everybody has used.
     pub(crate) usage: earnest_policy::Limits,
+    /// The same of requests that cost no work.
+    pub(crate) light: earnest_policy::Limits,
     /// Who holds how many connections.
     pub(crate) crowd: Crowd,
     /// How many are told at once that they hold too many.
@@ -124,6 +126,7 @@ impl Shared {
             started,
             room: Arc::new(Semaphore::new(room)),
             usage: earnest_policy::Limits::default(),
+            light: earnest_policy::Limits::default(),
             crowd: Crowd::new(parts.limits.connections_of_one),
             turning_away: Semaphore::new(TURNED_AWAY),
             hour: LastHour::default(),
