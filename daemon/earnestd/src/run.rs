@@ -20,7 +20,7 @@ use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
 use crate::certificates::Certificates;
-use crate::configuration::{self, Configuration, LimitSettings, Size};
+use crate::configuration::{self, Configuration, Size};
 use crate::crew::Workers;
 use crate::device::DeviceGround;
 use crate::duties::Duties;
@@ -326,7 +326,7 @@ impl House {
                 software_tpm: self.records.software_tpm,
             }),
             model: served(configuration.model.size),
-            limits: limits(&configuration.limits, configuration.workers.most),
+            limits: limits(configuration),
             origins: Vec::new(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
@@ -342,11 +342,16 @@ fn served(size: Size) -> ServedModel {
     }
 }
 
-/// The bounds that are configured, and room for as many uploads as there are workers.
-fn limits(told: &LimitSettings, workers: usize) -> Limits {
+/// The bounds that are configured, room for as many uploads as there are workers, and for each
+/// user not quite a third of a listener's connections: three who hold all that they may shut
+/// nobody out.
+fn limits(configuration: &Configuration) -> Limits {
+    let told = &configuration.limits;
+    let workers = configuration.workers.most as u64;
     Limits {
         file_bytes: told.upload,
-        held_bytes: told.upload.saturating_mul(workers as u64),
+        held_bytes: told.upload.saturating_mul(workers),
+        connections_of_one: (configuration.listen.connections * 5 / 16).max(1),
         body_idle: told.quiet,
         request_time: told.request,
         drain_time: told.drain,
@@ -391,7 +396,7 @@ mod tests {
     #[test]
     fn the_default_limits_are_the_endpoints_own() {
         let configuration = Configuration::parse("", &Accounts::of_this_machine()).unwrap();
-        let found = limits(&configuration.limits, configuration.workers.most);
+        let found = limits(&configuration);
         assert_eq!(found, Limits::default());
     }
 }
