@@ -117,6 +117,16 @@ pub(crate) const CLIENTS: &[Need] = &[
         why: "checks the daemon's unit, and hands it sockets as a service manager does",
         presence: Presence::OnPath("systemd-socket-activate"),
     },
+    Need {
+        package: "util-linux",
+        why: "tries the daemon as another user, on a full disk and with another clock",
+        presence: Presence::Succeeds(&["unshare", "--version"]),
+    },
+    Need {
+        package: "faketime",
+        why: "moves the wall clock under the daemon, and under nobody else",
+        presence: Presence::OnPath("faketime"),
+    },
 ];
 
 /// The client that everybody has.

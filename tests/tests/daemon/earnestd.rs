@@ -29,6 +29,10 @@ const MOST_STARTS: usize = 5;
 pub(crate) struct Wish {
     /// What every program is started by: nothing, or what enters another network.
     pub(crate) through: Vec<String>,
+    /// What the daemon alone is started by, behind that: nothing, or what gives it another clock.
+    pub(crate) started_by: Vec<String>,
+    /// Where the daemon keeps its state; in the test's own folder where nothing is said.
+    pub(crate) state: Option<PathBuf>,
     /// A listener for clear text, too.
     pub(crate) clear_text: bool,
     /// More of the table `[gate]`; local mode where there is none.
@@ -49,12 +53,13 @@ impl Default for Wish {
     fn default() -> Wish {
         Wish {
             through: Vec::new(),
+            started_by: Vec::new(),
+            state: None,
             clear_text: false,
             gate: "mode = \"local\"".to_owned(),
             workers: String::new(),
             limits: String::new(),
-            apps: "per_minute = 6000\nburst = 1000\ndaily_minutes = 14400\nat_once = 16"
-                .to_owned(),
+            apps: "per_minute = 6000\nburst = 1000\ndaily_minutes = 14400\nat_once = 16".to_owned(),
             tables: String::new(),
             opens: true,
         }
@@ -138,7 +143,15 @@ impl Earnestd {
 
     /// `earnestd` with this daemon's configuration.
     pub(crate) fn command(&self) -> Command {
-        let mut command = self.sides.command(program("earnestd"));
+        let mut words = self.wish.started_by.iter();
+        let mut command = match words.next() {
+            Some(first) => {
+                let mut command = self.sides.command(first);
+                command.args(words).arg(program("earnestd"));
+                command
+            }
+            None => self.sides.command(program("earnestd")),
+        };
         command.arg("--config").arg(self.configuration());
         command
     }
@@ -295,7 +308,10 @@ impl Earnestd {
              [run]\nuser = \"root\"\nexposed_memory = \"warn\"\n\
              {tables}\n",
             device = text(DEVICE),
-            state = text("state"),
+            state = match &self.wish.state {
+                Some(folder) => toml::Value::from(folder.to_string_lossy().as_ref()).to_string(),
+                None => text("state"),
+            },
             speech = text("sealed/moonshine-tiny-en-int8.earnest"),
             voice = text("sealed/silero-vad-6.2.earnest"),
             key = text("keys/release-1.pub.pem"),
@@ -309,12 +325,22 @@ impl Earnestd {
         )
     }
 
+    /// Has the next run be started by something else.
+    pub(crate) fn start_by(&mut self, words: &[&str]) {
+        self.wish.started_by = words.iter().map(|&word| word.to_owned()).collect();
+    }
+
+    /// Has the next run be one whose gate is expected to open by itself, or not to.
+    pub(crate) fn expect_to_open(&mut self, opens: bool) {
+        self.wish.opens = opens;
+    }
+
     /// Has the next run be that of a device in a fleet.
     pub(crate) fn become_one_of_a_fleet(&mut self, grace_seconds: u64) {
         let key = toml::Value::from(self.sides.text("keys/result-1.pub.pem"));
         self.wish.gate =
             format!("mode = \"fleet\"\nresult_key = {key}\ngrace_seconds = {grace_seconds}");
-        self.wish.opens = false;
+        self.expect_to_open(false);
         fs::write(self.configuration(), self.written()).expect("there is room");
     }
 

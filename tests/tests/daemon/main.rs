@@ -19,6 +19,7 @@ mod curl;
 #[cfg(test)]
 mod device;
 #[cfg(test)]
+#[allow(dead_code, reason = "other tests start it otherwise")]
 mod earnestd;
 #[cfg(test)]
 mod fleet;
