@@ -67,6 +67,8 @@ mod sounds;
 #[cfg(test)]
 mod state;
 #[cfg(test)]
+mod timing;
+#[cfg(test)]
 mod tokens;
 #[cfg(test)]
 mod tpm;
