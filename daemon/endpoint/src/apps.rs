@@ -9,7 +9,7 @@ use earnest_policy::{
     AppId, AppLimits, AppRecord, AppState, Fingerprint, LimitsError, NewApp, Operate,
     PinnedCertificate, ScopeName, ScopeSet, See,
 };
-use earnest_telemetry::{Action, App, Event};
+use earnest_telemetry::{Action, App, Event, KeyKind};
 use http::{HeaderMap, StatusCode, Uri};
 
 use crate::caller::{OverUnix, Permitted};
@@ -87,7 +87,17 @@ pub(crate) async fn revoke(
     if let Ok(count @ 1..) = u32::try_from(revoked.tokens) {
         shared.record(Event::TokensRevoked { count });
     }
+    outdate(&shared).await;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Closes the state under another key, and has the one before destroyed: a copy of the disk from
+/// before a revocation brings nothing back. The revocation itself stands in any case.
+async fn outdate(shared: &Shared) {
+    if let Err(error) = shared.house.rotate(vec![KeyKind::State], false).await {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(error, "earlier copies of the state can still be opened");
+    }
 }
 
 /// `POST /v1/apps/{name}/certificates`.

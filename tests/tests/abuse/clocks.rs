@@ -18,7 +18,9 @@ use crate::wait::wait_until;
 
 /// What answers in the kernel's place, where Debian puts it for this machine's architecture.
 fn library() -> String {
-    let folders = fs::read_dir("/usr/lib").expect("every system has it").flatten();
+    let folders = fs::read_dir("/usr/lib")
+        .expect("every system has it")
+        .flatten();
     let mut libraries = folders.map(|folder| folder.path().join("faketime/libfaketime.so.1"));
     let found = libraries.find(|library| library.exists());
     let found = found.expect("faketime is installed: `cargo xtask test` does that");
