@@ -34,7 +34,8 @@ pub struct PoolOptions {
     /// Jobs of all applications together that wait at most: each of them holds a connection
     /// and the first of its sound.
     pub queue_all: usize,
-    /// How long a job waits for a place at most. Who has waited so long would rather know.
+    /// How long a job waits for a place at most. Who has waited so long would rather know, and
+    /// who most likely would wait longer is told so at once.
     pub patience: Duration,
     /// How long an application's worker waits for its next job.
     pub idle: Duration,

@@ -156,16 +156,17 @@ impl State {
         self.jobs() < options.most && its < options.most_of_one
     }
 
-    /// Has a job wait for a place, if there is room for that.
+    /// Has a job wait for a place, if there is room for that, and if it does not wait in vain.
     fn line_up(
         &mut self,
         app: &AppId,
         work: Box<Work>,
         options: &Settings,
     ) -> Result<Placed, BeginError> {
-        let its = self.queues.len_of(app);
-        if its >= options.queue || self.queues.len() >= options.queue_all {
-            let retry_after = self.retry_after(app, options);
+        let crowd = self.crowd(app, options);
+        let full = crowd.before >= options.queue || self.queues.len() >= options.queue_all;
+        if full || self.recent.is_in_vain(crowd, options.patience) {
+            let retry_after = self.recent.wait(crowd);
             return Err(BeginError::Busy { retry_after });
         }
         let (waiting, wait) = self.ticket(work);
@@ -175,16 +176,21 @@ impl State {
 
     /// When an application that does not get a place is to come again.
     fn retry_after(&self, app: &AppId, options: &Settings) -> Duration {
+        self.recent.wait(self.crowd(app, options))
+    }
+
+    /// Whom an application that does not get a place stands among.
+    fn crowd(&self, app: &AppId, options: &Settings) -> Crowd {
         let waiting = self.queues.apps().filter(|other| *other != app);
         let working = self.working.keys().filter(|other| *other != app);
         let others: BTreeSet<&AppId> = waiting.chain(working).collect();
         // Who may have a part of the places only shares them with nobody, in that part.
         let parts = options.most.div_ceil(options.most_of_one.max(1));
-        self.recent.wait(Crowd {
+        Crowd {
             before: self.queues.len_of(app),
             sharers: (others.len() + 1).max(parts),
             places: options.most,
-        })
+        }
     }
 
     fn ticket(&mut self, work: Box<Work>) -> (Waiting, Wait) {

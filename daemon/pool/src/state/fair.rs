@@ -19,7 +19,7 @@ fn settings(most: usize, most_of_one: usize) -> Settings {
         most_of_one,
         queue: 4,
         queue_all: 12,
-        patience: Duration::from_secs(2),
+        patience: Duration::from_secs(600),
         idle: Duration::from_secs(60),
         start: Duration::from_secs(10),
         limits: JobLimits::default(),

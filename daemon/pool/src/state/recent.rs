@@ -12,6 +12,9 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// A job's part in the mean, as one in so many.
 const PART: u32 = 8;
 
+/// Patience is to last for so many times the wait that is expected, as jobs differ.
+const SURE: u32 = 2;
+
 /// The least and the most that anybody is told to wait.
 const LEAST_WAIT: Duration = Duration::from_secs(1);
 const MOST_WAIT: Duration = Duration::from_secs(60);
@@ -20,6 +23,8 @@ const MOST_WAIT: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Recent {
     mean: Duration,
+    /// Whether there was any.
+    known: bool,
 }
 
 /// How things stand for who has to come again.
@@ -35,23 +40,35 @@ pub(super) struct Crowd {
 
 impl Recent {
     pub(super) fn new() -> Recent {
-        Recent { mean: FIRST }
+        Recent {
+            mean: FIRST,
+            known: false,
+        }
     }
 
     /// A job took so long.
     pub(super) fn took(&mut self, time: Duration) {
         self.mean = (self.mean * (PART - 1) + time.min(LONGEST)) / PART;
+        self.known = true;
     }
 
-    /// When to come again: a place becomes free `places` times in the time of a job, and every
-    /// `sharers`-th is one's own.
+    /// Whether who is so patient most likely waits in vain: it would rather know at once.
+    pub(super) fn is_in_vain(&self, crowd: Crowd, patience: Duration) -> bool {
+        self.known && self.expected(crowd).saturating_mul(SURE) > patience
+    }
+
+    /// When to come again.
     pub(super) fn wait(&self, crowd: Crowd) -> Duration {
+        self.expected(crowd).clamp(LEAST_WAIT, MOST_WAIT)
+    }
+
+    /// A place becomes free `places` times in the time of a job, and every `sharers`-th is one's
+    /// own.
+    fn expected(&self, crowd: Crowd) -> Duration {
         let turns = (crowd.before.saturating_add(1)).saturating_mul(crowd.sharers.max(1));
         let rounds = turns.div_ceil(crowd.places.max(1));
         let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
-        self.mean
-            .saturating_mul(rounds)
-            .clamp(LEAST_WAIT, MOST_WAIT)
+        self.mean.saturating_mul(rounds)
     }
 }
 
@@ -76,6 +93,7 @@ mod tests {
     fn the_wait_grows_with_the_queue_and_with_who_shares() {
         let recent = Recent {
             mean: Duration::from_secs(2),
+            known: true,
         };
         check(recent, [0, 1, 4], 2);
         check(recent, [3, 1, 4], 2);
@@ -97,6 +115,26 @@ mod tests {
             recent.took(Duration::ZERO);
         }
         check(recent, [0, 0, 1], 1);
+    }
+
+    #[test]
+    fn who_waits_in_vain_is_told_so_once_it_is_known_how_long_jobs_take() {
+        let crowd = Crowd {
+            before: 3,
+            sharers: 4,
+            places: 4,
+        };
+        let patience = Duration::from_secs(8);
+        let mut recent = Recent::new();
+        assert!(!recent.is_in_vain(crowd, Duration::ZERO));
+        for _ in 0..64 {
+            recent.took(Duration::from_secs(1));
+        }
+        // Four rounds of a second.
+        assert!(!recent.is_in_vain(crowd, patience));
+        assert!(recent.is_in_vain(crowd, patience - Duration::from_millis(100)));
+        let alone = Crowd { before: 0, ..crowd };
+        assert!(!recent.is_in_vain(alone, patience / 2));
     }
 
     #[test]

@@ -16,7 +16,7 @@ const SETTINGS: Settings = Settings {
     most_of_one: 2,
     queue: 4,
     queue_all: 6,
-    patience: Duration::from_secs(2),
+    patience: Duration::from_secs(600),
     idle: Duration::from_secs(60),
     start: Duration::from_secs(10),
     limits: JobLimits {
@@ -232,6 +232,23 @@ fn a_full_queue_is_told_at_once_when_to_come_again() {
     state.leave(waits[5].ticket, &SETTINGS, now);
     waits[5] = waiting(&mut state, 4, now);
     assert_eq!(state.status(4, 3, now).waiting, [4, 1, 1]);
+    drop(keepers);
+}
+
+#[test]
+fn who_would_wait_in_vain_is_told_at_once() {
+    let (mut state, now) = (state(), Instant::now());
+    let keepers = full(&mut state, now);
+    let impatient = Settings {
+        patience: Duration::from_secs(2),
+        ..SETTINGS
+    };
+    state.recent.took(Duration::from_secs(10));
+    let placed = state.place(work(app(3)), &impatient, now).map(|_| ());
+    assert!(matches!(placed, Err(BeginError::Busy { .. })), "{placed:?}");
+    assert_eq!(state.queues.len(), 0);
+    // Who is more patient waits.
+    drop(waiting(&mut state, 3, now));
     drop(keepers);
 }
 
