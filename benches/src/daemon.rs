@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,6 +15,7 @@ use earnest_package::VOICE_CARD;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::http::Door;
 use crate::places::{self, Model};
 
 /// Longer than any start takes on a busy machine.
@@ -22,10 +24,28 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks whether the gate is open: what a start is measured to.
 const PAUSE: Duration = Duration::from_millis(2);
 
+/// How much the daemon lets an application take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Granted {
+    /// So much that the work decides, not the limits.
+    Plenty,
+    /// What it is by default.
+    Default,
+}
+
+/// Scores that nothing reaches.
+const UNWATCHED: &str =
+    "anomalies.alert = 8e8\nanomalies.throttle = 9e8\nanomalies.quarantine = 1e9";
+
+/// Connections that the daemon serves at once where it grants plenty: 250 of one user's.
+const CONNECTIONS: usize = 800;
+
 /// A provisioned device with sealed models and no daemon yet.
 pub(crate) struct Device {
     home: TempDir,
     programs: PathBuf,
+    model: Model,
+    threads: usize,
 }
 
 impl Device {
@@ -38,12 +58,10 @@ impl Device {
         let device = Device {
             home: tempfile::tempdir()?,
             programs: programs.to_owned(),
+            model,
+            threads,
         };
         device.prepare(model)?;
-        fs::write(
-            device.path("earnestd.toml"),
-            device.configuration(model, threads)?,
-        )?;
         Ok(device)
     }
 
@@ -99,8 +117,9 @@ impl Device {
         self.run("earnest", "tpm policy @policy")
     }
 
-    fn configuration(&self, model: Model, threads: usize) -> Result<String> {
+    fn configuration(&self, granted: Granted, port: u16) -> Result<String> {
         let user = nix::unistd::getuid().as_raw();
+        let (model, threads) = (self.model, self.threads);
         let mut text = String::new();
         writeln!(text, "device.folder = {:?}", self.path("device"))?;
         writeln!(text, "state.folder = {:?}", self.path("state"))?;
@@ -110,19 +129,32 @@ impl Device {
         writeln!(text, "model.voice = {:?}", package(VOICE_CARD))?;
         let key = self.path("keys/release-1.pub.pem");
         writeln!(text, "model.release_key = {key:?}")?;
-        writeln!(text, "listen.tls = []")?;
+        writeln!(text, "listen.tls = [\"127.0.0.1:{port}\"]")?;
         writeln!(text, "listen.unix = {:?}", self.path("earnest.sock"))?;
         writeln!(text, "allow.apps = [{user}]\nallow.operators = [{user}]")?;
-        // What is measured is the work, not the limits.
-        writeln!(text, "apps.per_minute = 6000\napps.burst = 1000")?;
-        writeln!(text, "apps.daily_minutes = 14400\napps.at_once = 16")?;
+        if granted == Granted::Plenty {
+            writeln!(text, "listen.connections = {CONNECTIONS}")?;
+            writeln!(text, "apps.per_minute = 6000\napps.burst = 1000")?;
+            writeln!(text, "apps.daily_minutes = 14400\napps.at_once = 16")?;
+        }
+        writeln!(text, "apps.token_seconds = 86400")?;
+        // Nobody honest sends one clip a thousand times.
+        writeln!(text, "{UNWATCHED}")?;
         writeln!(text, "workers.threads = {threads}\nrun.user = \"root\"")?;
         writeln!(text, "run.exposed_memory = \"warn\"")?;
         Ok(text)
     }
 
-    /// Starts a daemon and waits until it serves.
+    /// Starts a daemon that grants plenty, and waits until it serves.
     pub(crate) fn start(&self) -> Result<Daemon> {
+        self.start_granting(Granted::Plenty)
+    }
+
+    /// The same with these limits.
+    pub(crate) fn start_granting(&self, granted: Granted) -> Result<Daemon> {
+        let port = free_port()?;
+        let text = self.configuration(granted, port)?;
+        fs::write(self.path("earnestd.toml"), text)?;
         let log = fs::File::create(self.path("log"))?;
         let begin = Instant::now();
         let process = self
@@ -136,6 +168,7 @@ impl Device {
         let mut daemon = Daemon {
             process,
             socket: PathBuf::from(self.path("earnest.sock")),
+            port,
             until_ready: Duration::ZERO,
         };
         while !daemon.is_up() {
@@ -162,6 +195,7 @@ impl Drop for Device {
 pub(crate) struct Daemon {
     process: Child,
     socket: PathBuf,
+    port: u16,
     /// From its start to an open gate.
     pub(crate) until_ready: Duration,
 }
@@ -181,6 +215,15 @@ impl Daemon {
         Ok(())
     }
 
+    /// Its ways in.
+    pub(crate) fn doors(&self) -> [Door; 2] {
+        let tls = Door::Tls {
+            port: self.port,
+            authority: self.socket.with_file_name("authority.pem"),
+        };
+        [Door::Unix(self.socket.clone()), tls]
+    }
+
     fn is_up(&self) -> bool {
         self.ask("GET /health", "", &[]).is_ok()
     }
@@ -198,15 +241,7 @@ impl Daemon {
 
     /// The text of a file, as the bearer of `token`.
     pub(crate) fn transcribe(&self, token: &str, file: &[u8]) -> Result<String> {
-        let mut body = b"--part\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\
-            \r\n--part\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\n"
-            .to_vec();
-        body.extend_from_slice(file);
-        body.extend_from_slice(b"\r\n--part--\r\n");
-        let head = format!(
-            "content-type: multipart/form-data; boundary=part\r\nauthorization: Bearer {token}\r\n"
-        );
-        let answer = self.ask("POST /v1/audio/transcriptions", &head, &body)?;
+        let answer = self.ask(TRANSCRIBE, &form_head(token), &form(file))?;
         let text = answer["text"]
             .as_str()
             .context("an answer without a text")?;
@@ -242,6 +277,30 @@ impl Daemon {
             .filter_map(|process| proportional(process).ok());
         Ok(bytes.collect())
     }
+}
+
+/// A request for text.
+pub(crate) const TRANSCRIBE: &str = "POST /v1/audio/transcriptions";
+
+/// A form with a file.
+pub(crate) fn form(file: &[u8]) -> Vec<u8> {
+    let mut body = b"--part\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\
+        \r\n--part\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\n"
+        .to_vec();
+    body.extend_from_slice(file);
+    body.extend_from_slice(b"\r\n--part--\r\n");
+    body
+}
+
+/// What its head says of it and of the bearer of `token`.
+pub(crate) fn form_head(token: &str) -> String {
+    format!("content-type: multipart/form-data; boundary=part\r\nauthorization: Bearer {token}\r\n")
+}
+
+/// A port of 127.0.0.1 that is free just now.
+fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?;
+    Ok(listener.local_addr()?.port())
 }
 
 /// The processes that this one started, by whichever of its threads.

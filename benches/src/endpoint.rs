@@ -52,7 +52,7 @@ pub(crate) fn run(
 }
 
 /// A file of five seconds of speech.
-fn five_seconds(clips: &[Clip]) -> Result<Vec<u8>> {
+pub(crate) fn five_seconds(clips: &[Clip]) -> Result<Vec<u8>> {
     let near = |clip: &&Clip| (clip.seconds() - SECONDS).abs();
     let clip = clips.iter().min_by(|a, b| near(a).total_cmp(&near(b)));
     let mut pcm = clip.context("there are no recordings")?.pcm.clone();

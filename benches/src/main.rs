@@ -12,6 +12,8 @@ mod daemon;
 mod earnest;
 mod endpoint;
 mod engine;
+mod http;
+mod load;
 mod long;
 mod loops;
 mod memory;

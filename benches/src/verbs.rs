@@ -9,12 +9,13 @@ use serde_json::json;
 use crate::accuracy::{self, COUNT_HEADS, count_cells};
 use crate::bench::Bench;
 use crate::corpus::{self, Clip, Set};
+use crate::daemon::Device;
 use crate::engine::{Clock, Engine, Reader as _};
 use crate::places::{self, Model};
 use crate::reference::Reference;
 use crate::report::{Report, Table};
 use crate::wer::WordErrors;
-use crate::{anomalies, endpoint, long, memory, prepare, process, robust, silence, speed};
+use crate::{anomalies, endpoint, load, long, memory, prepare, process, robust, silence, speed};
 
 /// Measures Earnest beside ONNX Runtime on the same model files.
 #[derive(Debug, Parser)]
@@ -49,6 +50,22 @@ enum Verb {
     Memory(ProcessOptions),
     /// What the daemon costs: a clip through its endpoint, four applications, its start.
     Endpoint(EndpointOptions),
+    /// What the daemon does when far too much is asked of it, and what a greedy application
+    /// leaves to a polite one.
+    Load {
+        /// Seconds of overload. The other parts take a fifth of it each, a minute at most.
+        #[arg(long, default_value_t = 300)]
+        seconds: u64,
+        /// Clients at once.
+        #[arg(long, default_value_t = 200)]
+        clients: usize,
+        /// The model.
+        #[arg(long, default_value = "tiny")]
+        model: Model,
+        /// Threads of a worker.
+        #[arg(long, default_value_t = 1)]
+        threads: usize,
+    },
     /// False alarms of simulated honest months, and what attacks need until they are answered.
     Anomalies {
         /// Months, each from a seed of its own.
@@ -174,6 +191,16 @@ impl Arguments {
             Verb::Start(options) => run_start(report, &options),
             Verb::Memory(options) => run_memory(report, &options),
             Verb::Endpoint(options) => run_endpoint(report, &options),
+            Verb::Load {
+                seconds,
+                clients,
+                model,
+                threads,
+            } => {
+                let device = Device::new(model, threads)?;
+                let file = endpoint::five_seconds(&corpus::load()?)?;
+                load::run(report, &device, &file, clients, seconds)
+            }
             Verb::Anomalies { months } => anomalies::run(report, months),
             Verb::Silence { models, seconds } => run_silence(report, &models, seconds),
             Verb::Robust(options) => run_robust(report, &options),
