@@ -53,7 +53,7 @@ impl Operator {
         let enrol = at(enrol, &place);
         if self.mode == Mode::Print {
             println!("{enrol}");
-            println!("read -r SECRET  # as it was shown");
+            println!("read -r SECRET  # as it was shown; each of its codes is good once");
             return Ok(());
         }
         let enrol = enrol.args(["--format", "json"]);
