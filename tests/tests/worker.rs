@@ -98,10 +98,17 @@ impl Worker {
     }
 }
 
-/// The sample, as a file.
+/// The sample as a file of nothing but its samples.
 #[cfg(test)]
 fn wave() -> Vec<u8> {
-    std::fs::read(support::sample_file()).expect(support::FETCH)
+    let samples = support::sample_pcm();
+    let mut wave = Vec::new();
+    wave.extend_from_slice(b"RIFF");
+    wave.extend_from_slice(&(36 + samples.len() as u32).to_le_bytes());
+    wave.extend_from_slice(b"WAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\x7d\0\0\x02\0\x10\0data");
+    wave.extend_from_slice(&(samples.len() as u32).to_le_bytes());
+    wave.extend_from_slice(&samples);
+    wave
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn check(daemon: &Earnestd, door: &Door, seconds: u64) {
     let script = format!(
         "exec '{tool}' run \"{url}/openapi.json\" {options} --checks all \
          --exclude-checks {left_out} --suppress-health-check {HEALTH} --max-time {seconds} \
-         --workers 2",
+         --workers 1",
         tool = tools().join("schemathesis").display(),
         url = door.url,
         options = door.options,
