@@ -233,8 +233,9 @@ pub(crate) fn factor_outcome(why: &SecondFactorRefused) -> FactorOutcome {
 /// Notes whose denial it is, and why, for the operator's eyes.
 pub(crate) fn deny(bill: &Bill, denial: &Denial) {
     bill.because(reason(denial));
-    if let Denial::InsufficientScope { app, .. } = denial {
+    if let Denial::InsufficientScope { app, scope } = denial {
         bill.asked_by(app);
+        bill.asked_for(scope);
     }
 }
 

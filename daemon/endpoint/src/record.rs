@@ -47,6 +47,8 @@ struct Account {
     leave: OnceLock<Leave>,
     /// Whose request it is, where it proved that much.
     asked_by: OnceLock<App>,
+    /// What it asks for, where it was not given that.
+    asked_for: OnceLock<Asked>,
     /// Whether the model was to be reached, and everything before it let the request through.
     works: AtomicBool,
     reason: OnceLock<Reason>,
@@ -112,6 +114,7 @@ impl Bill {
             meter,
             leave: OnceLock::new(),
             asked_by: OnceLock::new(),
+            asked_for: OnceLock::new(),
             works: AtomicBool::new(false),
             reason: OnceLock::new(),
             refused: AtomicBool::new(false),
@@ -160,6 +163,13 @@ impl Bill {
         let _ = self.0.asked_by.set(App::new(app.as_str()));
     }
 
+    /// It is not let in for the scope of this name.
+    pub(crate) fn asked_for(&self, scope: &str) {
+        if let Some(scope) = Asked::named(scope) {
+            let _ = self.0.asked_for.set(scope);
+        }
+    }
+
     /// Everything before the model let the request through.
     pub(crate) fn works(&self) {
         self.0.works.store(true, Ordering::Relaxed);
@@ -204,7 +214,10 @@ impl Bill {
         let refused = Event::Refused {
             app: leave.map(|leave| &leave.app).or(asked_by).cloned(),
             uid: leave.map(|leave| leave.uid).or(caller.uid()),
-            scope: leave.map(|leave| leave.scope),
+            scope: leave
+                .map(|leave| &leave.scope)
+                .or(self.0.asked_for.get())
+                .copied(),
             door: caller.way(),
             reason,
         };

@@ -202,6 +202,11 @@ impl Heard {
                 self.allowance.reach(end)?;
                 self.news.push_back(News::Activity(start, end));
             }
+            Some(Ok(Event::Heard { at })) => {
+                self.allowance.reach(at)?;
+                let mut sums = self.bill.heard();
+                sums.sound = sums.sound.max(at.0);
+            }
             Some(Ok(Event::Segment(segment))) => {
                 self.allowance.reach(segment.end)?;
                 self.segment(segment);

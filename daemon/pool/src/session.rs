@@ -93,6 +93,12 @@ pub enum Event {
         /// The end, which is later.
         end: Milliseconds,
     },
+    /// So much of the sound was read, whatever was in it. A small file may decode to hours, so
+    /// whoever grants sound is told as it goes.
+    Heard {
+        /// Up to where, from the start of the sound.
+        at: Milliseconds,
+    },
     /// The sound was read to its end: the last event.
     Finished(Report),
 }

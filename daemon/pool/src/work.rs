@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use earnest_channel::{EncodeError, Exchange, Failure, FromWorker, Report, ToWorker, encode};
 use earnest_telemetry::WorkerEnd;
+use earnest_transcript::Milliseconds;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
 use tokio::time::{sleep_until, timeout};
@@ -230,8 +231,11 @@ impl<'a> Course<'a> {
             FromWorker::Failed(failure) => {
                 return Step::Over(Err(SessionError::Failed(failure)));
             }
-            // A sign of life was all it was; introductions are never due.
-            FromWorker::Heard { .. } | FromWorker::Hello(_) | FromWorker::Ready => return Step::On,
+            FromWorker::Heard { samples } => Event::Heard {
+                at: Milliseconds::of_sample(samples),
+            },
+            // Introductions are never due.
+            FromWorker::Hello(_) | FromWorker::Ready => return Step::On,
         };
         if self.let_go.is_none() {
             self.pending = Some(event);
