@@ -97,6 +97,7 @@ fn a_request_that_a_kill_broke_off_is_in_the_audit_log_with_its_beginning() {
     assert_eq!(first["type"], "speech_started", "{first}");
     trial.daemon.kill();
     // Whoever asked sees that it is over.
+    stream.end();
     assert!(stream.rest().iter().all(|line| line["type"] != "done"));
     trial.daemon.run_again();
     let audit = person.audit(&trial.daemon);

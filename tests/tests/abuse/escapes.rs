@@ -24,7 +24,8 @@ fn talker(path: &std::path::Path) {
         for stream in listener.incoming().flatten() {
             let mut stream = stream;
             let mut reader = BufReader::new(stream.try_clone().expect("there is room"));
-            let mut line = String::new();
+            let (mut first, mut line) = (String::new(), String::new());
+            let _ = reader.read_line(&mut first);
             // The head, of which nothing matters here.
             while reader.read_line(&mut line).is_ok_and(|bytes| bytes > 2) {
                 line.clear();
@@ -32,6 +33,13 @@ fn talker(path: &std::path::Path) {
             // The sound is read away, or the other side would still be writing it.
             let mut sound = reader;
             thread::spawn(move || std::io::copy(&mut sound, &mut std::io::sink()));
+            if !first.contains("/v1/audio/stream") {
+                let body = json!({"status": "up"}).to_string();
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n", body.len());
+                let head = head + "connection: close\r\n\r\n";
+                let _ = stream.write_all((head + &body).as_bytes());
+                continue;
+            }
             let word = json!({"word": HOSTILE, "start": 0.0, "end": 1.0});
             let segment = json!({
                 "type": "segment", "text": HOSTILE, "start": 0.0, "end": 1.0,
@@ -89,14 +97,19 @@ fn escape_sequences_in_a_transcript_reach_no_terminal_and_no_cue() {
 fn what_callers_say_of_themselves_moves_no_terminal_and_no_page() {
     let mut trial = Trial::usual();
     let mut person = Person::enrol(&trial.daemon);
-    let hostile = "\u{1b}[2J<script>alert(1)</script>";
+    let script = "<script>alert(1)</script>";
+    let hostile = format!("\u{1b}[2J{script}");
+    // A header takes no control character (RFC 9110, section 5.5), so nobody is even heard.
+    let header = format!("User-Agent: {hostile}");
+    let unheard = trial.daemon.curl().header(&header).get("/v1/models");
+    assert_eq!(unheard.text(400), "");
     let reply = trial
         .daemon
         .curl()
-        .header(&format!("User-Agent: {hostile}"))
-        .header(&format!("X-Request-Id: {hostile}"))
-        .header(&format!("Traceparent: {hostile}"))
-        .header(&format!("Referer: {hostile}"))
+        .header(&format!("User-Agent: {script}"))
+        .header(&format!("X-Request-Id: {script}"))
+        .header(&format!("Traceparent: {script}"))
+        .header(&format!("Referer: {script}"))
         .args(&["--include"])
         .transcribe(
             &sample(),

@@ -214,11 +214,16 @@ fn a_wav_that_lies_is_refused_or_heard_for_what_it_is() {
     });
     let before = memory(trial.daemon.pid());
     for lie in impossible() {
-        trial.check("malformed", (400, "invalid_audio"), |daemon| {
-            let reply = transcribe(daemon, "lie.wav", &lie.file());
-            assert_eq!(reply.status, 400, "{}: {reply:?}", lie.what);
-            reply
-        });
+        let before = trial.refusals("malformed");
+        let reply = transcribe(&trial.daemon, "lie.wav", &lie.file());
+        // What its other fields make up for is heard as it is; anything else is refused.
+        match reply.status {
+            200 => assert_eq!(reply.json(200)["text"], SAID, "{}", lie.what),
+            _ => {
+                assert_eq!(reply.refusal(400), "invalid_audio", "{}", lie.what);
+                trial.see_refused("malformed", before + 1);
+            }
+        }
     }
     for lie in mended() {
         let reply = transcribe(&trial.daemon, "lie.wav", &lie.file());

@@ -105,7 +105,7 @@ fn state_of_before_a_revocation_brings_nothing_back() {
     }
     trial.daemon.run_again();
     trial.is_well();
-    trial.check("revoked", (401, "invalid_credentials"), |daemon| {
+    trial.check("not_listed", (401, "invalid_credentials"), |daemon| {
         daemon.curl().post_json("/v1/token", "{\"app\":\"notes\"}")
     });
 }

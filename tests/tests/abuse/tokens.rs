@@ -308,14 +308,14 @@ fn a_revoked_app_is_refused_from_then_on() {
         trial.daemon.count("refused_identity") == before + 2
     });
     // No other token is made for it, and none of another app's is touched.
-    trial.check("revoked", NOT_BELIEVED, |daemon| {
+    trial.check("not_listed", NOT_BELIEVED, |daemon| {
         daemon.curl().post_json("/v1/token", "{\"app\":\"notes\"}")
     });
     trial.is_well();
     // A restart brings nothing back.
     trial.daemon.kill();
     trial.daemon.run_again();
-    trial.check("revoked", NOT_BELIEVED, |daemon| {
+    trial.check("not_listed", NOT_BELIEVED, |daemon| {
         daemon.curl().post_json("/v1/token", "{\"app\":\"notes\"}")
     });
     trial.is_well();
