@@ -102,10 +102,12 @@ fn a_request_that_a_kill_broke_off_is_in_the_audit_log_with_its_beginning() {
     trial.daemon.run_again();
     let audit = person.audit(&trial.daemon);
     has_no_gap(&audit);
+    // Programs of a user go by the user's name for them.
+    let app = format!("uid-{}.notes", nix::unistd::getuid().as_raw());
     let of = |kind: &str| {
         let events = audit.iter().map(|entry| &entry["event"]);
         let transcripts = events.filter(|event| {
-            event["event"] == kind && event["scope"] == "transcribe" && event["app"] == "notes"
+            event["event"] == kind && event["scope"] == "transcribe" && event["app"] == app
         });
         transcripts.count()
     };

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 
 use earnest_endpoint::client::{ClientError, Kind, Lines, StreamOptions};
 use earnest_endpoint::{FlawName, StreamLine};
+use earnest_printable::printable;
 use earnest_sound::{SampleEncoding, Sound, SoundError};
 use earnest_transcript::{Milliseconds, Segment};
 use tokio::fs::File;
@@ -133,6 +134,15 @@ impl Remote {
     }
 }
 
+/// A segment as it may stand in a terminal and in a cue, whoever it is that answers at the socket.
+fn shown(mut segment: Segment) -> Segment {
+    segment.text = printable(&segment.text);
+    for word in &mut segment.words {
+        word.text = printable(&word.text);
+    }
+    segment
+}
+
 /// Raw sound, if its rate and channels are within the bounds that hold here, too.
 fn raw(rate: u32, channels: u32) -> Result<Kind, SoundError> {
     Sound::raw(io::empty(), SampleEncoding::S16Le, rate, channels)?;
@@ -157,7 +167,7 @@ impl Reading {
         let line = remote.0.ask(self.lines.next())?;
         match line {
             Some(StreamLine::SpeechStarted { .. }) => Ok(Told::SpeechStarted),
-            Some(StreamLine::Segment(segment)) => Ok(Told::Segment(segment.segment())),
+            Some(StreamLine::Segment(segment)) => Ok(Told::Segment(shown(segment.segment()))),
             Some(StreamLine::Done { duration, flaw }) => Ok(Told::End {
                 duration: milliseconds(duration),
                 flaw: flaw.map(RemoteFlaw::from),
