@@ -139,7 +139,7 @@ pub async fn run(
         house.telemetry.clone(),
     ));
     beside.spawn(house.duties(&configuration, &rotation).run());
-    if let Some(collector) = configuration.collector.clone() {
+    if let Some(collector) = configuration.collector {
         let mut stopping = stopping;
         let stopped = async move {
             // Who could tell and is gone has told.

@@ -189,6 +189,7 @@ fn the_time_of_a_refusal_does_not_tell_a_wrong_token_from_one_of_an_unknown_app(
         let times = Times::of(requests, |kind| not_believed(&mut connection, tokens[kind]));
         let found = times.compare();
         println!("a wrong token and {what}: {found:?}");
+        assert_eq!(found.counts.iter().sum::<usize>(), requests);
         assert!(!found.is_a_difference(), "{what}: {found:?}");
     }
     // All this was counted: over TLS nothing of this user is heard now.

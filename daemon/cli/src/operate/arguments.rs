@@ -296,8 +296,7 @@ pub(crate) enum AlertCommand {
 pub(crate) enum Commands {
     /// Enrol a list, in the place of one of that name.
     ///
-    /// The file has a table for each phrase: [[phrases]], id = "light-on", phrase = "turn on the
-    /// light". Apps are told ids alone.
+    /// The file has a table `[[phrases]]` for each phrase, with its `id` and the `phrase`. Apps are told ids alone.
     Put {
         /// The list's name.
         #[arg(value_name = "LIST")]
