@@ -3,7 +3,7 @@
 //! - [`Log`]: writes. An entry that was acknowledged is on the disk for good
 //!   ([`Log::append`]); others are handed over and never waited for ([`Log::note`]). A full disk
 //!   refuses entries, and with them the work that they were to record.
-//! - [`verify`]: tells without any key whether the log was cut, reordered, edited or rolled back,
+//! - [`verify()`]: tells without any key whether the log was cut, reordered, edited or rolled back,
 //!   and where. The log's [`Head`] belongs in the device's evidence: whoever can write the folder
 //!   can write another log, and only a head that is kept elsewhere tells.
 //! - [`Reader`]: reads, with the secret keys, which the TPM releases to a device in an approved

@@ -24,7 +24,7 @@ pub const LEAST_CLIENT_LIFE: Duration = Duration::from_secs(60);
 pub const MOST_CLIENT_LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// Most bytes of an app's name in a certificate: a common name has at most 64 (RFC 5280,
-/// appendix A.1), and [`NAME_START`] takes the first four.
+/// appendix A.1), and `app:` takes the first four.
 pub const MAX_APP_BYTES: usize = 60;
 
 /// What the common name of an app's certificate starts with. With it, no such name is one of a
