@@ -27,7 +27,7 @@ const OVERLOAD: f64 = 3.0;
 const BUSY_CLIENTS: usize = 8;
 /// The share of the capacity that a polite application asks for, and from how many clients.
 const POLITE_SHARE: f64 = 0.4;
-const POLITE_CLIENTS: usize = 4;
+const POLITE_CLIENTS: usize = 8;
 const GREEDY_CLIENTS: usize = 16;
 /// How soon a greedy client comes again, whatever it was told.
 const GREEDY_PAUSE: Duration = Duration::from_millis(100);

@@ -150,8 +150,15 @@ impl Checker {
     fn link(&self, header: &Header) -> Option<Flaw> {
         let Some((number, head)) = self.before else {
             // The first that is kept: the oldest of all, or one that was purged up to.
-            let is_start = header.segment != 1 || header.previous == Head::START.digest;
-            return (!is_start).then_some(Flaw::Link);
+            if header.segment != 1 {
+                return None;
+            }
+            if header.previous != Head::START.digest {
+                return Some(Flaw::Link);
+            }
+            // A log that was deleted goes on behind the number in the device's evidence.
+            let (expected, found) = (1, header.first);
+            return (found != expected).then_some(Flaw::Gap { expected, found });
         };
         let expected = head.sequence.saturating_add(1);
         if header.segment != number.saturating_add(1) {

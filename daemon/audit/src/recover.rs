@@ -52,7 +52,12 @@ impl Recovered {
         let cut = self.cut.map(|cut| Event::AuditCut { bytes: cut.bytes });
         let damaged = self.damaged.iter();
         let damaged = damaged.map(|(segment, _)| Event::AuditDamaged { segment: *segment });
-        cut.into_iter().chain(damaged).collect()
+        // What the device's evidence has is gone: the end of the last segment that there is.
+        let is_behind = matches!(self.anchored, Anchored::Missing | Anchored::Other);
+        let behind = (is_behind && self.damaged.is_empty()).then_some(Event::AuditDamaged {
+            segment: self.segments,
+        });
+        cut.into_iter().chain(damaged).chain(behind).collect()
     }
 }
 

@@ -9,7 +9,7 @@ use earnest_audit::Log;
 use earnest_evidence::measured::Head;
 use earnest_policy::{Policy, Unsaved};
 use earnest_telemetry::{AlertLevel, Clock, KeyKind};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::sleep;
 
 use crate::device::DeviceGround;
 use crate::gatehouse::Gatehouse;
@@ -19,6 +19,11 @@ use crate::rotation::Rotation;
 
 /// How often it is looked at what is due.
 const LOOK: Duration = Duration::from_secs(15);
+
+/// How often, and how many times, until what the start wrote is measured: a log that is cut soon
+/// after a start is told, too.
+const EARLY: Duration = Duration::from_secs(1);
+const EARLY_LOOKS: u32 = 30;
 
 /// How often times of use and what is usual are saved: what is lost by a crash is at most this.
 const SAVE: Duration = Duration::from_secs(600);
@@ -53,14 +58,17 @@ pub struct Duties {
 impl Duties {
     /// Does them for as long as somebody waits for it.
     pub async fn run(self) {
-        let mut looks = interval(LOOK);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut soon = EARLY_LOOKS;
         let start = self.clock.now();
         let (mut saved, mut signed) = (start, start);
         let mut shut_out = 0;
         let mut anchored: Option<(Duration, Head)> = None;
+        // What the run before wrote is measured with what this one writes first.
+        let found = self.log.head().sequence;
         loop {
-            looks.tick().await;
+            let is_early = anchored.is_none() && soon > 0;
+            soon -= u32::from(is_early);
+            sleep(if is_early { EARLY } else { LOOK }).await;
             let now = self.clock.now();
             let more = self.shut_out(now);
             // A restart lets nobody in again who was shut out.
@@ -78,6 +86,7 @@ impl Duties {
             }
             self.rotation.tend().await;
             let is_due = anchored.is_none_or(|(at, _)| now.saturating_sub(at) >= self.anchor);
+            let is_due = is_due && self.log.head().sequence > found;
             if is_due && let Some(head) = self.measure(anchored.map(|(_, head)| head)).await {
                 anchored = Some((now, head));
             }
@@ -116,13 +125,14 @@ impl Duties {
     async fn measure(&self, before: Option<Head>) -> Option<Head> {
         let head = self.log.head();
         let head = Head::new(head.sequence, head.digest.0);
-        if head.sequence() == 0 || before == Some(head) {
+        if before == Some(head) {
             return Some(head);
         }
         let anchor = move |ground: &mut DeviceGround| ground.anchor(head);
         match self.keeper.ask(MEASURING, anchor).await {
             Ok(()) => {
                 self.gatehouse.note_anchor();
+                tracing::info!(entry = head.sequence(), "the audit log's head is measured");
                 Some(head)
             }
             Err(error) => {

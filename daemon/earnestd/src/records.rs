@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use earnest_audit::{Head, Log, Options};
+use earnest_audit::{Anchored, Head, Log, Options};
 use earnest_telemetry::{ChainDigest, Telemetry, WallClock};
 use tokio::task::spawn_blocking;
 
@@ -73,6 +73,12 @@ impl Records {
         let (log, recovered) = opening.await?.context("the audit log cannot be opened")?;
         for (segment, flaw) in &recovered.damaged {
             tracing::warn!(segment, "the audit log is damaged: {flaw}");
+        }
+        if matches!(recovered.anchored, Anchored::Missing | Anchored::Other) {
+            tracing::error!(
+                "the audit log is not the one that the TPM was told of: it was cut, rolled back or \
+                 rewritten (`earnest audit verify`)"
+            );
         }
         let sink = log.clone();
         telemetry.attach(move |recorded| sink.observe(recorded));

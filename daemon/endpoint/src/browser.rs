@@ -183,7 +183,10 @@ fn apps(shared: &Shared, now: Duration, wall: Duration) -> Vec<AppState> {
             Who::App(app) => app.as_str() == name,
             Who::User(uid) => name == format!("uid-{uid}"),
         });
-        let standing = of_name.next()?;
+        // Who has not asked yet has used nothing.
+        let Some(standing) = of_name.next() else {
+            return Some(0.0);
+        };
         let day = standing.daily_sound.as_secs_f64();
         (day > 0.0).then(|| (standing.heard.as_secs_f64() / day).min(1.0))
     };

@@ -63,6 +63,8 @@ mod person;
 #[cfg(test)]
 mod raw;
 #[cfg(test)]
+mod seen;
+#[cfg(test)]
 mod sounds;
 #[cfg(test)]
 mod state;

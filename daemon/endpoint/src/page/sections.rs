@@ -7,6 +7,7 @@ use earnest_gate::{ModeName, Standing};
 use earnest_telemetry::{AlertLevel, GateState};
 
 use super::html::Html;
+use super::verdict::is_whole;
 use super::words::{Coarse, Count, Grouped, Spaced, Span};
 use super::{AlertState, AppState, MOST_ALERTS, MOST_APPS, MOST_EVENTS, PageState};
 
@@ -153,7 +154,7 @@ pub(crate) fn gate(html: &mut Html, state: &PageState) {
         None => row(html, "Self-test", Tone::Warn, "not yet"),
     }
     match state.sandbox.as_deref() {
-        Some("full") => row(html, "Sandbox", Tone::Good, "full"),
+        Some(level) if is_whole(level) => row(html, "Sandbox", Tone::Good, level),
         Some(level) => row(html, "Sandbox", Tone::Warn, level),
         None => row(html, "Sandbox", Tone::Plain, "no worker ran yet"),
     }

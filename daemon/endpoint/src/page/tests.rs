@@ -56,7 +56,7 @@ fn good() -> PageState {
             ago: 18 * MINUTE,
             passed: true,
         }),
-        sandbox: Some("full".to_owned()),
+        sandbox: Some("full: Landlock ABI 7, system calls filtered".to_owned()),
         audit: AuditState {
             writable: true,
             entries: 18_204,

@@ -43,6 +43,11 @@ pub(crate) fn verdict(state: &PageState) -> (Verdict, Vec<String>) {
     }
 }
 
+/// Whether the workers' sandbox is all that is asked for: its level stands before the colon.
+pub(crate) fn is_whole(sandbox: &str) -> bool {
+    sandbox.split(':').next() == Some("full")
+}
+
 /// Why nothing is served.
 fn closed(state: &PageState) -> Vec<String> {
     let mut reasons = Vec::new();
@@ -80,7 +85,7 @@ fn attention(state: &PageState) -> Vec<String> {
         reasons.push(format!("The last self-test failed, {} ago.", Span(ago)));
     }
     if let Some(level) = &state.sandbox
-        && level != "full"
+        && !is_whole(level)
     {
         reasons.push(format!("The workers' sandbox is not whole: {level}."));
     }
