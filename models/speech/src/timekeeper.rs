@@ -39,7 +39,7 @@ pub struct Stretch {
 /// let mut stretches = timekeeper.push(sound)?;
 /// stretches.extend(timekeeper.finish()?);
 /// for stretch in stretches {
-///     println!("{} to {}", stretch.start, stretch.end);
+///     println!("{:?} to {:?}", stretch.start, stretch.end);
 /// }
 /// # Ok(())
 /// # }
