@@ -17,12 +17,14 @@ use http::header::{CONTENT_TYPE, EXPECT};
 use http::{HeaderMap, HeaderValue};
 use http_body_util::BodyExt as _;
 use hyper::body::Body as HttpBody;
+use tokio::time::timeout;
 
 use crate::admission::Admitted;
 use crate::ask::boolean;
 use crate::body::BodyFault;
 use crate::drive::{Pieces, drive};
 use crate::events::{SegmentLine, StreamLine};
+use crate::limits::{REFUSED_BYTES, REFUSED_LIVE_TIME, REFUSED_TIME};
 use crate::record::Bill;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
@@ -55,12 +57,13 @@ pub(crate) async fn stream(
         // The place of the application is given back with the answer's end.
         let _admitted = admitted;
         let (sender, heard) = work.split();
-        let feeding = feed(first, body, sender, sound.order, most);
+        let feeding = feed(first, &mut body, sender, sound.order, most);
         let telling = tell(heard, sound.words, &pieces);
         if let Err(refusal) = both(feeding, telling).await {
             bill.failed(&refusal);
             let error = refusal.object(&bill.id()).error;
             pieces.send(StreamLine::Error { error }.encode()).await;
+            leave(&mut body).await;
         }
     });
     Ok(([(CONTENT_TYPE, NDJSON)], body).into_response())
@@ -85,6 +88,26 @@ async fn both(
     }
 }
 
+/// Reads and drops what still comes for a moment: a connection that is closed upon bytes that
+/// nobody read takes the answer's last line with it.
+async fn leave(body: &mut Body) {
+    let longest = match HttpBody::size_hint(body).exact() {
+        Some(_) => REFUSED_TIME,
+        None => REFUSED_LIVE_TIME,
+    };
+    let rest = async {
+        let mut bytes = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+            if bytes > REFUSED_BYTES {
+                break;
+            }
+        }
+    };
+    // Whoever takes longer has had its time to read.
+    let _ = timeout(longest, rest).await;
+}
+
 /// Whether the client waits for leave to send its body (RFC 9110, section 10.1.1).
 fn expects_continue(headers: &HeaderMap) -> bool {
     let expected = headers.get(EXPECT).map(HeaderValue::as_bytes);
@@ -97,7 +120,7 @@ type Frame = Result<hyper::body::Frame<Bytes>, axum::Error>;
 /// Sends the body on to the worker as it comes, `first` if it has come already.
 async fn feed(
     mut first: Option<Frame>,
-    mut body: Body,
+    body: &mut Body,
     mut sender: work::Sound,
     mut order: ByteOrder,
     most: u64,
