@@ -13,10 +13,7 @@ use crate::wait::wait_until;
 /// A user who is nobody here.
 pub(crate) const NOBODY: u32 = 65534;
 
-/// Thresholds past what any flood reaches, for tests whose many requests are the daemon's to
-/// take and not the watch's.
-pub(crate) const NOBODY_WATCHES: &str =
-    "[anomalies]\nalert = 1e7\nthrottle = 1e8\nquarantine = 1e9";
+pub(crate) use crate::earnestd::NOBODY_WATCHES;
 
 /// A daemon that is abused.
 pub(crate) struct Trial {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::{io, thread};
 
 use crate::client::{sample, tools};
-use crate::earnestd::Earnestd;
+use crate::earnestd::{Earnestd, NOBODY_WATCHES, Wish};
 
 /// For how many seconds the interface is tried; `cargo xtask soak contract` sets it.
 const SECONDS: &str = "EARNEST_SOAK_SECONDS";
@@ -76,7 +76,10 @@ fn answers_are_what_the_document_says() {
         Ok(told) => told.parse().expect("a number of seconds"),
         Err(_) => FEW_SECONDS,
     };
-    let daemon = Earnestd::usual();
+    let daemon = Earnestd::start(Wish {
+        tables: NOBODY_WATCHES.to_owned(),
+        ..Wish::default()
+    });
     let over_tls = Door {
         name: "over TLS, as apps ask",
         url: "${OPENAI_BASE_URL%/v1}".to_owned(),

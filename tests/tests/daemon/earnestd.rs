@@ -24,6 +24,11 @@ const CANNOT_LISTEN: i32 = 4;
 /// faster, but not this often.
 const MOST_STARTS: usize = 5;
 
+/// Thresholds past what any flood reaches, for tests whose many requests are the daemon's to
+/// take and not the watch's.
+pub(crate) const NOBODY_WATCHES: &str =
+    "[anomalies]\nalert = 1e7\nthrottle = 1e8\nquarantine = 1e9";
+
 /// What a test wants otherwise than usual.
 #[derive(Debug, Clone)]
 pub(crate) struct Wish {
