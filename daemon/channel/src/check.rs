@@ -2,8 +2,11 @@
 
 use earnest_transcript::{Milliseconds, Segment};
 
-use crate::{FromWorker, MAX_MILLISECONDS, MAX_SOUND_BYTES, MAX_TEXT_BYTES, MAX_TOKENS};
-use crate::{Job, Report, SoundKind, ToWorker};
+use crate::{
+    FromWorker, Job, MAX_LIVE_SILENCE, MAX_MILLISECONDS, MAX_PHRASE_BYTES, MAX_PHRASES,
+    MAX_SOUND_BYTES, MAX_TEXT_BYTES, MAX_TOKENS, MIN_LIVE_SILENCE, Partial, Report, SoundKind,
+    Task, ToWorker, Tuning,
+};
 
 /// A message with something in it that no honest side says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -58,10 +61,28 @@ pub(crate) fn to_worker(message: &ToWorker) -> Result<(), OutOfBounds> {
         ToWorker::Begin(job) => begin(job),
         ToWorker::Sound(bytes) => length("bytes of sound", 1, bytes.len(), MAX_SOUND_BYTES),
         ToWorker::EndOfSound | ToWorker::Abandon => Ok(()),
+        ToWorker::Tune(tuning) => phrases(tuning),
     }
 }
 
+fn phrases(tuning: &Tuning) -> Result<(), OutOfBounds> {
+    length("phrases", 0, tuning.phrases.len(), MAX_PHRASES)?;
+    for phrase in &tuning.phrases {
+        length("bytes of a phrase", 1, phrase.len(), MAX_PHRASE_BYTES)?;
+        text("a phrase", phrase)?;
+    }
+    Ok(())
+}
+
 fn begin(job: &Job) -> Result<(), OutOfBounds> {
+    if let Task::Live(live) = job.task {
+        let silence = MIN_LIVE_SILENCE..=MAX_LIVE_SILENCE;
+        if job.kind == SoundKind::Container || !silence.contains(&live.silence) {
+            return Err(OutOfBounds::Range {
+                what: "a live job's sound or silence",
+            });
+        }
+    }
     match job.kind {
         SoundKind::Raw { rate: 0, .. } => Err(OutOfBounds::Range { what: "the rate" }),
         SoundKind::Raw { channels: 0, .. } => Err(OutOfBounds::Range {
@@ -80,7 +101,24 @@ pub(crate) fn from_worker(message: &FromWorker) -> Result<(), OutOfBounds> {
         FromWorker::Activity { start, end } => activity(*start, *end),
         FromWorker::Heard { samples: found } => samples(*found),
         FromWorker::Finished(found) => report(found),
+        FromWorker::Partial(found) => partial(found),
+        FromWorker::SpeechStopped { at } => time("the end of speech", *at, 0, MAX_MILLISECONDS),
+        FromWorker::Spotted(found) => time("a phrase", found.at, 0, MAX_MILLISECONDS),
     }
+}
+
+fn partial(partial: &Partial) -> Result<(), OutOfBounds> {
+    time("a partial's start", partial.start, 0, MAX_MILLISECONDS)?;
+    time(
+        "a partial's end",
+        partial.at,
+        partial.start.0,
+        MAX_MILLISECONDS,
+    )?;
+    text("stable text", &partial.stable)?;
+    text("tentative text", &partial.tentative)?;
+    let both = partial.stable.len() + partial.tentative.len();
+    length("bytes of a partial", 1, both, MAX_TEXT_BYTES)
 }
 
 fn segment(segment: &Segment) -> Result<(), OutOfBounds> {

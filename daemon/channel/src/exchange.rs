@@ -167,7 +167,7 @@ impl Exchange {
             FromWorker::Segment(segment) => self.segment(segment),
             FromWorker::Activity { start, end } => match self.job.task {
                 Task::Activity => self.stretch(start.0, end.0),
-                Task::Transcribe { .. } => Err(Misbehaviour::Unasked),
+                Task::Transcribe { .. } | Task::Live(_) => Err(Misbehaviour::Unasked),
             },
             FromWorker::Heard { samples } => self.hearing(*samples),
             FromWorker::Finished(report) => {
@@ -185,6 +185,9 @@ impl Exchange {
             FromWorker::Failed(_) => {
                 self.over = true;
                 Ok(())
+            }
+            FromWorker::Partial(_) | FromWorker::SpeechStopped { .. } | FromWorker::Spotted(_) => {
+                Err(Misbehaviour::Unasked)
             }
         }
     }

@@ -7,7 +7,9 @@ use std::marker::PhantomData;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::check::{self, OutOfBounds};
-use crate::{FromWorker, MAX_ANSWER_BYTES, MAX_SOUND_BYTES, ToWorker};
+use crate::{
+    FromWorker, MAX_ANSWER_BYTES, MAX_PHRASE_BYTES, MAX_PHRASES, MAX_SOUND_BYTES, ToWorker,
+};
 
 /// Bytes of a frame's length.
 const LENGTH_BYTES: usize = 4;
@@ -18,6 +20,9 @@ const SMALL: usize = 96;
 
 /// What sound has around it: its kind and its length.
 const AROUND_SOUND: usize = 8;
+
+/// Most bytes of a tuning: all its phrases with their lengths, and a few numbers.
+const MAX_TUNING_BYTES: usize = MAX_PHRASES * (MAX_PHRASE_BYTES + 2) + SMALL;
 
 /// What the two sides say. Sealed: [`ToWorker`] and [`FromWorker`] are all there is.
 pub trait Message: Serialize + DeserializeOwned + sealed::Message {}
@@ -42,6 +47,7 @@ impl sealed::Message for ToWorker {
         match kind {
             0 | 2 | 3 => Some(SMALL),
             1 => Some(MAX_SOUND_BYTES + AROUND_SOUND),
+            4 => Some(MAX_TUNING_BYTES),
             _ => None,
         }
     }
@@ -54,8 +60,8 @@ impl sealed::Message for ToWorker {
 impl sealed::Message for FromWorker {
     fn most_bytes(kind: u8) -> Option<usize> {
         match kind {
-            0..=2 | 4..=7 => Some(SMALL),
-            3 => Some(MAX_ANSWER_BYTES),
+            0..=2 | 4..=7 | 9..=10 => Some(SMALL),
+            3 | 8 => Some(MAX_ANSWER_BYTES),
             _ => None,
         }
     }

@@ -54,13 +54,13 @@ pub use exchange::{Exchange, Misbehaviour};
 pub use fault::{Failure, Flaw, SoundFault};
 pub use frame::{DecodeError, Decoder, EncodeError, Message, ReadError, encode, read, write};
 pub use message::{
-    Confinement, Encoding, FromWorker, Hello, Job, Kernels, KernelsError, Report, SoundKind, Task,
-    ToWorker,
+    Confinement, Encoding, FromWorker, Hello, Job, Kernels, KernelsError, LiveTask, Partial,
+    Report, SoundKind, Spotted, Task, ToWorker, Tuning,
 };
 
 /// The version of these messages. Daemon and worker are one program, so they agree unless
 /// somebody replaced it under a running daemon.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// Most bytes of sound in a message: two seconds of 16-bit sound at 16 kHz, and what a socket
 /// takes at once.
@@ -83,3 +83,16 @@ pub const MAX_ANSWER_BYTES: usize = 32 << 10;
 
 /// Sound between two messages of [`FromWorker::Heard`], in samples at 16 kHz: 10 s.
 pub const HEARD_SAMPLES: u64 = 160_000;
+
+/// Most phrases of a tuning: those of a few command lists together.
+pub const MAX_PHRASES: usize = 256;
+
+/// Most bytes of a phrase.
+pub const MAX_PHRASE_BYTES: usize = 200;
+
+/// The shortest silence that may end an utterance, in milliseconds: within words there are
+/// pauses of a tenth of a second and more.
+pub const MIN_LIVE_SILENCE: u16 = 200;
+
+/// The longest silence that may end an utterance, in milliseconds.
+pub const MAX_LIVE_SILENCE: u16 = 5_000;

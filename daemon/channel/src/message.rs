@@ -21,6 +21,35 @@ pub enum ToWorker {
     /// Nobody wants the rest. The worker answers [`Failure::Abandoned`], unless it has
     /// finished already.
     Abandon,
+    /// What is wanted of a live job from here on: only within one, and as often as it changes.
+    Tune(Tuning),
+}
+
+/// What is wanted of a live job, while it runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tuning {
+    /// The number of this tuning, greater than that of the one before it. What is spotted names
+    /// it, because numbers of phrases mean nothing without their list.
+    pub generation: u32,
+    /// Whether text is wanted. Where it is not, not a word leaves the worker.
+    pub text: bool,
+    /// The phrases to spot: [`crate::MAX_PHRASES`] at most, each of one to
+    /// [`crate::MAX_PHRASE_BYTES`] bytes.
+    pub phrases: Vec<String>,
+}
+
+/// How a live job listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveTask {
+    /// Milliseconds without speech that end an utterance: from [`crate::MIN_LIVE_SILENCE`] to
+    /// [`crate::MAX_LIVE_SILENCE`].
+    pub silence: u16,
+    /// Whether text is wanted before the first [`Tuning`] says.
+    pub text: bool,
+    /// Whether text is wanted before an utterance ends, too: [`FromWorker::Partial`].
+    pub partials: bool,
+    /// Whether finals have the times of their words.
+    pub words: bool,
 }
 
 /// What a worker is asked to do.
@@ -43,12 +72,22 @@ pub enum Task {
     /// When anybody spoke, and not a word of it: [`FromWorker::Activity`]. The recogniser does
     /// not run.
     Activity,
+    /// What is being said, as it is said, for as long as sound comes. For each utterance
+    /// [`FromWorker::SpeechStarted`], then [`FromWorker::Partial`] as they come, then its
+    /// [`FromWorker::Segment`] where there was anything to write down, then
+    /// [`FromWorker::SpeechStopped`]; and [`FromWorker::Spotted`] at any time. The sound is
+    /// raw.
+    Live(LiveTask),
 }
 
 impl Task {
     /// Whether the times of words are wanted.
     pub const fn wants_words(self) -> bool {
-        matches!(self, Task::Transcribe { words: true })
+        match self {
+            Task::Transcribe { words } => words,
+            Task::Live(live) => live.words,
+            Task::Activity => false,
+        }
     }
 }
 
@@ -119,6 +158,42 @@ pub enum FromWorker {
     Finished(Report),
     /// It was not, and this is why. The worker takes the next job.
     Failed(Failure),
+    /// What is heard of the utterance under way.
+    Partial(Partial),
+    /// The utterance is over; its segment came before this, where there was one.
+    SpeechStopped {
+        /// When, from the start of the sound: the end of its speech.
+        at: Milliseconds,
+    },
+    /// A phrase of the tuning was said.
+    Spotted(Spotted),
+}
+
+/// What is heard of an utterance that is under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Partial {
+    /// Where the utterance began: as its [`FromWorker::SpeechStarted`].
+    pub start: Milliseconds,
+    /// How far the sound was heard for this.
+    pub at: Milliseconds,
+    /// All of the utterance that is not taken back any more: each `stable` of an utterance
+    /// begins with the one before it, and its segment's text begins with the last. It may be
+    /// empty.
+    pub stable: String,
+    /// What may follow it and may change, with the space that parts the two, if one does. It may
+    /// be empty, but not both are.
+    pub tentative: String,
+}
+
+/// A phrase that was spotted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spotted {
+    /// [`Tuning::generation`] of the list that it is in.
+    pub generation: u32,
+    /// Its place in that list.
+    pub phrase: u16,
+    /// Where its end was heard, from the start of the sound.
+    pub at: Milliseconds,
 }
 
 /// How a worker introduces itself.

@@ -1,0 +1,1 @@
+//! Sound of this machine's microphones.

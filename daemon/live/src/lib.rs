@@ -1,0 +1,1 @@
+//! One open microphone, and all who listen to it.
