@@ -23,6 +23,8 @@ mod apps;
 mod audit;
 mod commands;
 mod keys;
+mod listen;
+mod microphone;
 mod people;
 mod review;
 mod tokens;
@@ -41,6 +43,8 @@ pub use commands::{
     CommandListsAnswer, PhraseEntry,
 };
 pub use keys::{KeyKind, RotateAnswer, RotateRequest};
-pub use people::{ConfirmRequest, EnrolAnswer, LinkAnswer};
+pub use listen::{LevelLine, ListenEvent, PartialLine, StateLine};
+pub use microphone::{DeviceEntry, DevicesAnswer, ListenerEntry, MicrophoneReport, MuteRequest};
+pub use people::{ConfirmRequest, EnrolAnswer, LinkAnswer, LinkPurpose, LinkRequest};
 pub use review::{FindingEntry, ReviewAnswer, RightEntry, ScopeUse};
 pub use tokens::{RenewAnswer, TokenAnswer, TokenRequest};

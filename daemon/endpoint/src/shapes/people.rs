@@ -35,7 +35,26 @@ impl fmt::Debug for ConfirmRequest {
     }
 }
 
-/// `POST /v1/browser-links`: a way in, once. Show it to nobody else.
+/// `POST /v1/browser-links`: what a browser is to be let in for. Without a body, for the status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LinkRequest {
+    /// What for.
+    pub purpose: LinkPurpose,
+}
+
+/// What a browser is let in for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkPurpose {
+    /// To see how the device fares: for operators and auditors, with a second factor.
+    #[default]
+    Status,
+    /// To read what the microphone hears, as the application that asks: for whoever may listen.
+    Captions,
+}
+
+/// What [`LinkRequest`] gets: a way in, once. Show it to nobody else.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkAnswer {
     /// The link.
