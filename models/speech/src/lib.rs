@@ -11,6 +11,7 @@ mod moonshine;
 mod recognizer;
 mod scribe;
 mod segmenter;
+mod spotter;
 mod timekeeper;
 mod tokenizer;
 mod transcriber;
@@ -22,7 +23,8 @@ pub use error::{LoadError, SpeechError};
 pub use finder::SpeechFinder;
 pub use guard::{Reason, SoundMeasures, Verdict, compression_ratio, judge_text, repetition};
 pub use moonshine::{
-    Decoding, Encoded, EngineOptions, Recognizer, ShareError, SharedModels, Step, kernels, share,
+    Decoding, Encoded, EngineOptions, Recognizer, Scorer, ShareError, SharedModels, Step, kernels,
+    share,
 };
 pub use recognizer::{
     CrossAttention, DecodeOptions, Hypothesis, Recognize, SAMPLE_RATE, SAMPLES_PER_FRAME,
@@ -32,6 +34,7 @@ pub use segmenter::{
     Boundary, OpenProbabilities, OpenSegment, Segment, Segmenter, SegmenterConfig,
     SegmenterConfigError, SegmenterEvent, SegmenterOptions,
 };
+pub use spotter::{Extent, GOES_ON, Score, Spotter};
 pub use timekeeper::{Stretch, Timekeeper};
 pub use tokenizer::{
     MAX_TOKEN_BYTES, MAX_VOCABULARY, Piece, TextStream, Tokenizer, TokenizerError,

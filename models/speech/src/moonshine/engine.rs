@@ -172,15 +172,28 @@ impl Decoding<'_> {
     /// # Errors
     /// When tract fails, which is a fault of this program or of the machine.
     pub fn step(&mut self) -> Result<Option<Step>, SpeechError> {
+        self.next(None)
+    }
+
+    /// Writes `token` next, whatever the sound says, and tells how likely it was: `None` when
+    /// the text has ended or the cap is reached.
+    ///
+    /// # Errors
+    /// As [`Self::step`], and where the model has no such token.
+    pub fn force(&mut self, token: u32) -> Result<Option<Step>, SpeechError> {
+        self.next(Some(token))
+    }
+
+    fn next(&mut self, forced: Option<u32>) -> Result<Option<Step>, SpeechError> {
         if self.ended || self.tokens.len() >= self.encoded.most_tokens {
             return Ok(None);
         }
-        self.read()
+        self.read(forced)
             .map(Some)
             .map_err(|error| runtime("decoder", &error))
     }
 
-    fn read(&mut self) -> TractResult<Step> {
+    fn read(&mut self, forced: Option<u32>) -> TractResult<Step> {
         let last = self
             .tokens
             .last()
@@ -192,8 +205,12 @@ impl Decoding<'_> {
         let outputs = self.recognizer.step.run(inputs)?;
         let isa = self.recognizer.context.isa;
         let logits = floats(&outputs[0])?;
-        let token = argmax(isa, logits).with_context(|| "no logit is a number")?;
-        let logprob = logits[token] - log_sum_exp(isa, logits);
+        let token = match forced {
+            Some(token) => token as usize,
+            None => argmax(isa, logits).with_context(|| "no logit is a number")?,
+        };
+        let logit = logits.get(token).with_context(|| "no such token")?;
+        let logprob = logit - log_sum_exp(isa, logits);
         if self.keep_attention {
             for weights in &outputs[1..] {
                 self.attention.extend_from_slice(floats(weights)?);
