@@ -11,7 +11,7 @@ use nix::sys::socket::{getsockopt, sockopt};
 
 use crate::address::{AddressError, LoopbackAddress};
 use crate::bind::{Bound, BoundSocket};
-use crate::place::{Place, UnixPath, UnixPathError};
+use crate::place::{Place, UnixPath, UnixPathError, WyomingPlace};
 
 /// The most sockets that are taken: far more than there are kinds and addresses.
 const MOST_SOCKETS: usize = 16;
@@ -81,6 +81,7 @@ fn tcp(name: &str, socket: &TcpListener) -> Result<Place, InheritedError> {
     let address = LoopbackAddress::try_from(socket.local_addr()?)?;
     match name {
         "clear" => Ok(Place::Clear(address)),
+        "wyoming" => Ok(Place::Wyoming(WyomingPlace::Tcp(address))),
         "unix" => Err(InheritedError::Name),
         _ => Ok(Place::Tls(address)),
     }
@@ -100,7 +101,10 @@ fn unix(name: &str, socket: &UnixListener) -> Result<Place, InheritedError> {
     if mode & WORLD_WRITABLE != 0 {
         return Err(InheritedError::OpenToAll { found: mode });
     }
-    Ok(Place::Unix(path))
+    Ok(match name {
+        "wyoming" => Place::Wyoming(WyomingPlace::Unix(path)),
+        _ => Place::Unix(path),
+    })
 }
 
 /// Why what the service manager handed over is not listened on.
@@ -185,6 +189,7 @@ mod tests {
         for (name, scheme) in [
             ("tls", "https"),
             ("clear", "http"),
+            ("wyoming", "wyoming tcp"),
             ("earnest.socket", "https"),
             ("", "https"),
         ] {
@@ -204,7 +209,7 @@ mod tests {
     fn a_socket_that_others_reach_is_refused_with_its_reason() {
         for (address, shown) in [("0.0.0.0:0", "0.0.0.0"), ("[::]:0", "::")] {
             let expected = format!("{shown} is not loopback: sound and text stay on this device");
-            for name in ["tls", "clear", ""] {
+            for name in ["tls", "clear", "wyoming", ""] {
                 let (socket, _) = tcp_at(address);
                 check(name, socket, Err(&expected));
             }
@@ -231,6 +236,8 @@ mod tests {
         for name in ["unix", "earnest.socket", ""] {
             check(name, again(), Ok(&format!("unix:{}", path.display())));
         }
+        let shown = format!("wyoming unix://{}", path.display());
+        check("wyoming", again(), Ok(&shown));
         for name in ["tls", "clear"] {
             let expected = "its name says another kind of socket than it is";
             check(name, again(), Err(expected));

@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, UnixListener};
 use crate::accept::{Listener, Socket};
 use crate::activation::{self, ActivationError};
 use crate::address::{AddressError, LoopbackAddress};
-use crate::place::{Place, UnixPath, UnixPathError};
+use crate::place::{Place, UnixPath, UnixPathError, WyomingPlace};
 use crate::tls::TlsIdentity;
 
 /// The mode of a Unix socket: its owner and group may connect.
@@ -41,6 +41,18 @@ pub struct Plan {
     pub clear: Vec<LoopbackAddress>,
     /// A Unix socket.
     pub unix: Option<UnixPlan>,
+    /// The Wyoming protocol, which is for who asks for it.
+    pub wyoming: Vec<WyomingPlan>,
+}
+
+/// A place of Wyoming to bind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WyomingPlan {
+    /// Where.
+    pub place: WyomingPlace,
+    /// The group that may connect to a Unix socket, by its number; the process's own where it is
+    /// not told. It says nothing of TCP.
+    pub group: Option<u32>,
 }
 
 /// A Unix socket to bind.
@@ -83,14 +95,29 @@ impl Listeners {
     /// When a place is taken or cannot be bound, or the Unix socket's folder is one where others
     /// could put a socket of their own.
     pub fn bind(plan: &Plan) -> Result<Listeners, BindError> {
-        let tls = plan.tls.iter().map(|address| (*address, true));
-        let clear = plan.clear.iter().map(|address| (*address, false));
         let mut bound = Vec::new();
-        for (address, is_tls) in tls.chain(clear) {
-            bound.push(bind_tcp(address, is_tls)?);
+        for address in &plan.tls {
+            bound.push(bind_tcp(*address, Place::Tls)?);
+        }
+        for address in &plan.clear {
+            bound.push(bind_tcp(*address, Place::Clear)?);
         }
         if let Some(plan) = &plan.unix {
-            bound.push(bind_unix(plan)?);
+            bound.push(bind_unix(plan, Place::Unix)?);
+        }
+        for WyomingPlan { place, group } in &plan.wyoming {
+            bound.push(match place {
+                WyomingPlace::Tcp(address) => bind_tcp(*address, |address| {
+                    Place::Wyoming(WyomingPlace::Tcp(address))
+                })?,
+                WyomingPlace::Unix(path) => {
+                    let plan = UnixPlan {
+                        path: path.clone(),
+                        group: *group,
+                    };
+                    bind_unix(&plan, |path| Place::Wyoming(WyomingPlace::Unix(path)))?
+                }
+            });
         }
         Ok(Listeners { bound })
     }
@@ -98,9 +125,9 @@ impl Listeners {
     /// The sockets that the service manager bound for this process (`sd_listen_fds(3)`); none
     /// where it bound none, and then the plan is to be bound.
     ///
-    /// A socket is named in its unit: `FileDescriptorName=` `tls`, `clear` or `unix`. One with
-    /// another name is a `unix` one or a `tls` one, as its kind is. Clear text is for who asks
-    /// for it.
+    /// A socket is named in its unit: `FileDescriptorName=` `tls`, `clear`, `unix` or `wyoming`.
+    /// One with another name is a `unix` one or a `tls` one, as its kind is. Clear text and
+    /// Wyoming are for who asks for them.
     ///
     /// It takes variables out of the environment, so it is called before any thread starts, and
     /// it takes the sockets, so it is called once.
@@ -162,22 +189,25 @@ fn opened(socket: BoundSocket, place: &Place, identity: &Arc<TlsIdentity>) -> io
     })
 }
 
-fn bind_tcp(address: LoopbackAddress, is_tls: bool) -> Result<Bound, BindError> {
+fn bind_tcp(
+    address: LoopbackAddress,
+    place: impl FnOnce(LoopbackAddress) -> Place,
+) -> Result<Bound, BindError> {
     let refused = |error| BindError::Tcp { address, error };
     let socket = StdTcpListener::bind(address.socket()).map_err(refused)?;
     let address = socket.local_addr().map_err(refused)?;
     let address = LoopbackAddress::try_from(address)?;
     Ok(Bound {
-        place: match is_tls {
-            true => Place::Tls(address),
-            false => Place::Clear(address),
-        },
+        place: place(address),
         socket: BoundSocket::Tcp(socket),
         removal: None,
     })
 }
 
-fn bind_unix(plan: &UnixPlan) -> Result<Bound, BindError> {
+fn bind_unix(
+    plan: &UnixPlan,
+    place: impl FnOnce(UnixPath) -> Place,
+) -> Result<Bound, BindError> {
     let UnixPlan { path, group } = plan;
     check_folder(path.folder())?;
     let beside = |end: &str| {
@@ -211,7 +241,7 @@ fn bind_unix(plan: &UnixPlan) -> Result<Bound, BindError> {
         refused(error)
     })?;
     Ok(Bound {
-        place: Place::Unix(path.clone()),
+        place: place(path.clone()),
         socket: BoundSocket::Unix(socket),
         removal: Some(removal),
     })

@@ -2,6 +2,7 @@
 //!
 //! - [`LoopbackAddress`] and [`UnixPath`] are the places where Earnest may listen. Another one
 //!   cannot be constructed, so nothing that takes a [`Plan`] listens elsewhere.
+//! - [`WyomingPlace`] is one of those places where the Wyoming protocol is spoken, and not HTTP.
 //! - [`Listeners`] are sockets that are bound ([`Listeners::bind`]) or that the service manager
 //!   bound before ([`Listeners::inherited`]), each of them checked; [`Listeners::open`] makes a
 //!   [`Listener`] of each.
@@ -62,8 +63,8 @@ mod tls;
 pub use accept::{AcceptError, EstablishError, HANDSHAKE_LIMIT, Identified, Incoming, Listener};
 pub use activation::{ActivationError, InheritedError};
 pub use address::{AddressError, LoopbackAddress};
-pub use bind::{BindError, Listeners, OpenError, Plan, UnixPlan};
+pub use bind::{BindError, Listeners, OpenError, Plan, UnixPlan, WyomingPlan};
 pub use peer::{Fingerprint, Peer};
-pub use place::{Place, UnixPath, UnixPathError};
+pub use place::{Place, UnixPath, UnixPathError, WyomingPlace, WyomingPlaceError};
 pub use stream::Connection;
 pub use tls::{IdentityError, TlsIdentity};

@@ -4,8 +4,9 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use crate::address::LoopbackAddress;
+use crate::address::{AddressError, LoopbackAddress};
 
 /// The most bytes of a Unix socket's path: `sun_path` has 108 with the zero at its end
 /// (`unix(7)`).
@@ -102,14 +103,69 @@ pub enum Place {
     Clear(LoopbackAddress),
     /// Clear text over a Unix socket, which only its owner and group can reach.
     Unix(UnixPath),
+    /// The Wyoming protocol, which is no HTTP and knows neither TLS nor tokens.
+    Wyoming(WyomingPlace),
+}
+
+/// Where the Wyoming protocol is spoken. As it knows no tokens, the kernel's word on who
+/// connects is all that there is to go by, so it is for who asks for it.
+///
+/// ```
+/// use earnest_listen::WyomingPlace;
+///
+/// let socket: WyomingPlace = "unix:/run/earnest/wyoming.sock".parse().unwrap();
+/// let port: WyomingPlace = "127.0.0.1:10300".parse().unwrap();
+/// assert!(matches!(socket, WyomingPlace::Unix(_)) && matches!(port, WyomingPlace::Tcp(_)));
+/// assert!("0.0.0.0:10300".parse::<WyomingPlace>().is_err());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum WyomingPlace {
+    /// A Unix socket, which only its owner and group can reach.
+    Unix(UnixPath),
+    /// TCP on loopback. Every user of the machine can reach it, and is known by whose the other
+    /// end of the connection is.
+    Tcp(LoopbackAddress),
+}
+
+impl FromStr for WyomingPlace {
+    type Err = WyomingPlaceError;
+
+    fn from_str(text: &str) -> Result<WyomingPlace, WyomingPlaceError> {
+        match text.strip_prefix("unix:") {
+            Some(path) => Ok(WyomingPlace::Unix(UnixPath::new(path)?)),
+            None => Ok(WyomingPlace::Tcp(text.parse()?)),
+        }
+    }
+}
+
+impl fmt::Display for WyomingPlace {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WyomingPlace::Unix(path) => write!(formatter, "unix:{path}"),
+            WyomingPlace::Tcp(address) => address.fmt(formatter),
+        }
+    }
+}
+
+/// Why a text names no place for Wyoming.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WyomingPlaceError {
+    /// After `unix:` comes no path of a socket.
+    #[error(transparent)]
+    Path(#[from] UnixPathError),
+    /// It is no address of loopback.
+    #[error(transparent)]
+    Address(#[from] AddressError),
 }
 
 impl Place {
     /// The port, where there is one.
     pub fn port(&self) -> Option<u16> {
         match self {
-            Place::Tls(address) | Place::Clear(address) => Some(address.port()),
-            Place::Unix(_) => None,
+            Place::Tls(address)
+            | Place::Clear(address)
+            | Place::Wyoming(WyomingPlace::Tcp(address)) => Some(address.port()),
+            Place::Unix(_) | Place::Wyoming(WyomingPlace::Unix(_)) => None,
         }
     }
 
@@ -120,7 +176,15 @@ impl Place {
 
     /// Whether it is a Unix socket.
     pub fn is_unix(&self) -> bool {
-        matches!(self, Place::Unix(_))
+        matches!(
+            self,
+            Place::Unix(_) | Place::Wyoming(WyomingPlace::Unix(_))
+        )
+    }
+
+    /// Whether Wyoming is spoken there, and not HTTP.
+    pub fn is_wyoming(&self) -> bool {
+        matches!(self, Place::Wyoming(_))
     }
 }
 
@@ -130,6 +194,13 @@ impl fmt::Display for Place {
             Place::Tls(address) => write!(formatter, "https://{address}"),
             Place::Clear(address) => write!(formatter, "http://{address}"),
             Place::Unix(path) => write!(formatter, "unix:{path}"),
+            // As Wyoming's own clients are told it.
+            Place::Wyoming(WyomingPlace::Unix(path)) => {
+                write!(formatter, "wyoming unix://{path}")
+            }
+            Place::Wyoming(WyomingPlace::Tcp(address)) => {
+                write!(formatter, "wyoming tcp://{address}")
+            }
         }
     }
 }
@@ -172,5 +243,27 @@ mod tests {
             (tls.is_tls(), clear.is_tls(), unix.is_unix()),
             (true, false, true)
         );
+        assert!(!tls.is_wyoming() && !unix.is_wyoming());
+    }
+
+    #[test]
+    fn a_place_of_wyoming_is_a_socket_or_loopback_and_says_so() {
+        let check = |text: &str, shown: &str, port: Option<u16>| {
+            let spot: WyomingPlace = text.parse().unwrap();
+            assert_eq!(spot.to_string(), text);
+            let place = Place::Wyoming(spot);
+            assert_eq!(place.to_string(), shown);
+            assert_eq!((place.port(), place.is_unix()), (port, port.is_none()));
+            assert!(place.is_wyoming() && !place.is_tls());
+        };
+        check("unix:/run/w.sock", "wyoming unix:///run/w.sock", None);
+        let shown = "wyoming tcp://127.0.0.1:10300";
+        check("127.0.0.1:10300", shown, Some(10_300));
+        check("[::1]:10300", "wyoming tcp://[::1]:10300", Some(10_300));
+        let refused = |text: &str| text.parse::<WyomingPlace>().unwrap_err();
+        let elsewhere = refused("0.0.0.0:10300");
+        assert!(matches!(elsewhere, WyomingPlaceError::Address(_)));
+        let relative = refused("unix:w.sock");
+        assert!(matches!(relative, WyomingPlaceError::Path(_)));
     }
 }
