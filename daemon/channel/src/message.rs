@@ -34,7 +34,9 @@ pub struct Tuning {
     /// Whether text is wanted. Where it is not, not a word leaves the worker.
     pub text: bool,
     /// The phrases to spot: [`crate::MAX_PHRASES`] at most, each of one to
-    /// [`crate::MAX_PHRASE_BYTES`] bytes.
+    /// [`crate::MAX_PHRASE_BYTES`] bytes. One that ends in `…` wakes: it is spotted where an
+    /// utterance begins with it, before that ends, and more speech may follow. Any other is a
+    /// command: all of an utterance, or all of it that follows a phrase that wakes.
     pub phrases: Vec<String>,
 }
 
