@@ -20,6 +20,14 @@ pub enum Origin {
         /// The user that the other end belongs to, where it could be found out.
         uid: Option<u32>,
     },
+    /// A TCP connection over loopback whose protocol knows no tokens, where an operator has it
+    /// served. The kernel's word on the user at the other end has to do, as on a Unix socket;
+    /// but every user of the machine reaches it, and the word is about a port of the kernel's
+    /// table and not about who connected.
+    Bare {
+        /// The user that the other end belongs to, where it could be found out.
+        uid: Option<u32>,
+    },
 }
 
 impl Origin {
@@ -27,7 +35,7 @@ impl Origin {
     pub fn uid(&self) -> Option<u32> {
         match *self {
             Origin::Unix { uid, .. } => Some(uid),
-            Origin::Loopback { uid } => uid,
+            Origin::Loopback { uid } | Origin::Bare { uid } => uid,
         }
     }
 }

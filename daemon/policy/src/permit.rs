@@ -42,7 +42,7 @@ pub(crate) struct Leave {
 /// What a permit rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proof {
-    /// The kernel's word on the peer of a Unix socket.
+    /// The kernel's word on the peer of a Unix socket, or of a protocol that knows no tokens.
     Peer,
     /// A certificate that is pinned to the application, shown by one of its users.
     Certificate,

@@ -184,6 +184,22 @@ fn loopback_wants_a_live_token_from_its_owner() {
 }
 
 #[test]
+fn where_a_protocol_knows_no_tokens_the_user_decides_and_no_person_gets_in() {
+    let policy = policy();
+    let bare = |uid| Origin::Bare { uid };
+    let permit = transcribe(&policy, bare(Some(USER)), None, 1).unwrap();
+    assert_eq!((permit.app().as_str(), permit.uid()), ("uid-1000", USER));
+    assert_eq!(permit.proof(), Proof::Peer);
+    let denied = |uid| transcribe(&policy, bare(uid), None, 1).unwrap_err();
+    assert_eq!(denied(None), Denial::UnknownPeer);
+    assert!(matches!(denied(Some(STRANGER)), Denial::NotListed { .. }));
+    let see = ask::<See>(&policy, bare(Some(OPERATOR)), None, 1).unwrap_err();
+    assert_eq!(see, Denial::WrongDoor { scope: See::NAME });
+    let operate = ask::<Operate>(&policy, bare(Some(OPERATOR)), None, 1).unwrap_err();
+    assert!(matches!(operate, Denial::WrongDoor { .. }));
+}
+
+#[test]
 fn a_token_names_the_application_on_the_unix_socket_and_adds_nothing() {
     let policy = policy();
     let token = token(&policy, USER, 0);

@@ -31,6 +31,9 @@ words! {
         Tls = "tls",
         /// A loopback port that speaks clear text.
         Clear = "clear",
+        /// A place where Wyoming is spoken: a Unix socket, or a loopback port whose peers are
+        /// known by their user alone.
+        Wyoming = "wyoming",
     }
 }
 

@@ -16,7 +16,8 @@ impl Policy {
     /// that user only names the application, and what is no token of ours is passed over,
     /// because clients made for other services always send something. Over loopback a live
     /// token is required, or a certificate that is pinned to an application, and the user at the
-    /// other end must be one that it was given to. Whoever registered applications name may do
+    /// other end must be one that it was given to. Where a protocol knows no tokens the user at
+    /// the other end decides, as on the Unix socket. Whoever registered applications name may do
     /// what those may, and others what the blanket list allows.
     ///
     /// **Scopes of people.** [`Operate`](crate::Operate), [`Audit`](crate::Audit) and
@@ -75,6 +76,9 @@ impl Policy {
         match (applicant.origin, token) {
             (_, Some((shown, verdict))) if shown.genuine => verdict,
             (Origin::Unix { uid, .. }, _) => self.peer::<S>(state, applicant, uid),
+            (Origin::Bare { uid }, _) => {
+                self.peer::<S>(state, applicant, uid.ok_or(Denial::UnknownPeer)?)
+            }
             (Origin::Loopback { uid }, token) => match applicant.certificate {
                 Some(certificate) => self.certified(state, applicant, &certificate, uid),
                 None if token.is_some() => Err(Denial::BadToken),
@@ -138,7 +142,7 @@ impl Policy {
             owner.name == claims.app && good_until(&pinned, applicant)
         });
         let proof = match applicant.origin {
-            Origin::Unix { .. } => Proof::Peer,
+            Origin::Unix { .. } | Origin::Bare { .. } => Proof::Peer,
             Origin::Loopback { .. } if by_certificate => Proof::Certificate,
             Origin::Loopback { .. } => Proof::Token,
         };
@@ -154,7 +158,7 @@ impl Policy {
         })
     }
 
-    /// A peer of the Unix socket that names no application.
+    /// A peer of the Unix socket, or of a protocol without tokens, that names no application.
     fn peer<S: Scope>(
         &self,
         state: &State,

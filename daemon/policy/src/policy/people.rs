@@ -30,6 +30,7 @@ impl Policy {
                 }
                 (uid, Proof::Session)
             }
+            Origin::Bare { .. } => return Err(Denial::WrongDoor { scope: S::NAME }),
         };
         self.listed::<S>(uid)?;
         Ok(self.person::<S>(applicant, uid, proof))
