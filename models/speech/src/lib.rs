@@ -7,6 +7,7 @@ mod error;
 mod finder;
 mod guard;
 mod level;
+mod live;
 mod moonshine;
 mod recognizer;
 mod scribe;
@@ -22,12 +23,13 @@ pub use earnest_kernels::give_back_freed_memory;
 pub use error::{LoadError, SpeechError};
 pub use finder::SpeechFinder;
 pub use guard::{Reason, SoundMeasures, Verdict, compression_ratio, judge_text, repetition};
+pub use live::{Live, LiveEvent, LiveOptions};
 pub use moonshine::{
     Decoding, Encoded, EngineOptions, Recognizer, Scorer, ShareError, SharedModels, Step, kernels,
     share,
 };
 pub use recognizer::{
-    CrossAttention, DecodeOptions, Hypothesis, Recognize, SAMPLE_RATE, SAMPLES_PER_FRAME,
+    CrossAttention, DecodeOptions, Hypothesis, Recognize, Reread, SAMPLE_RATE, SAMPLES_PER_FRAME,
 };
 pub use scribe::{Engine, Heard, Scribe};
 pub use segmenter::{

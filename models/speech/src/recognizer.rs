@@ -66,3 +66,58 @@ pub trait Recognize {
         options: &DecodeOptions,
     ) -> Result<Hypothesis, SpeechError>;
 }
+
+/// Reads the same sound more than once: from where an earlier reading left off, or to hear how
+/// well a given text fits it. [`crate::Recognizer`] does so with the model; tests put a script in
+/// its place.
+pub trait Reread {
+    /// Sound as the encoder left it.
+    type Encoded;
+
+    /// Takes in `pcm`, 16 kHz mono, at most [`crate::MAX_SEGMENT_SAMPLES`] samples.
+    ///
+    /// # Errors
+    /// As [`Recognize::recognize`].
+    fn encode(&mut self, pcm: &[f32]) -> Result<Self::Encoded, SpeechError>;
+
+    /// Reads on behind `prefix`, which the hypothesis begins with, however unlikely it is: its
+    /// `logprobs` are what the sound says of it. A prefix longer than the cap on tokens is cut
+    /// there.
+    ///
+    /// # Errors
+    /// [`SpeechError::Runtime`] where the decoder fails.
+    fn read(
+        &mut self,
+        encoded: &Self::Encoded,
+        prefix: &[u32],
+        options: &DecodeOptions,
+    ) -> Result<Hypothesis, SpeechError>;
+
+    /// How likely `tokens` are as the whole text, as [`crate::Score::score`] has it.
+    ///
+    /// # Errors
+    /// [`SpeechError::Runtime`] where the decoder fails.
+    fn score(&mut self, encoded: &Self::Encoded, tokens: &[u32]) -> Result<Vec<f32>, SpeechError>;
+}
+
+/// One recogniser serves stream after stream.
+impl<R: Reread + ?Sized> Reread for &mut R {
+    type Encoded = R::Encoded;
+
+    fn encode(&mut self, pcm: &[f32]) -> Result<R::Encoded, SpeechError> {
+        (**self).encode(pcm)
+    }
+
+    fn read(
+        &mut self,
+        encoded: &R::Encoded,
+        prefix: &[u32],
+        options: &DecodeOptions,
+    ) -> Result<Hypothesis, SpeechError> {
+        (**self).read(encoded, prefix, options)
+    }
+
+    fn score(&mut self, encoded: &R::Encoded, tokens: &[u32]) -> Result<Vec<f32>, SpeechError> {
+        (**self).score(encoded, tokens)
+    }
+}

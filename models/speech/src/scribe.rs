@@ -9,8 +9,8 @@ use std::sync::Arc;
 use earnest_transcript::{Milliseconds, Segment, Word};
 
 use crate::{
-    DecodeOptions, DetectSpeech, Event, Recognize, Recognizer, SegmentText, SpeechError,
-    Timekeeper, Tokenizer, Transcriber, TranscriberOptions, Vad, align_words,
+    DecodeOptions, DetectSpeech, Event, Live, LiveOptions, Recognize, Recognizer, SegmentText,
+    SpeechError, Timekeeper, Tokenizer, Transcriber, TranscriberOptions, Vad, align_words,
 };
 
 /// The models, ready to hear one stream after the other.
@@ -35,6 +35,12 @@ impl Engine {
     pub fn scribe(&mut self, words: bool) -> Scribe<&mut Recognizer, &mut Vad> {
         let tokenizer = Arc::clone(&self.tokenizer);
         Scribe::new(&mut self.recognizer, &mut self.vad, tokenizer, words)
+    }
+
+    /// A listener at the beginning of a stream; see [`Live::new`].
+    pub fn live(&mut self, options: LiveOptions) -> Live<&mut Recognizer, &mut Vad> {
+        let tokenizer = Arc::clone(&self.tokenizer);
+        Live::new(&mut self.recognizer, &mut self.vad, tokenizer, options)
     }
 
     /// A timekeeper at the beginning of a stream, which leaves the recogniser alone.

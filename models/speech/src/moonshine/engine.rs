@@ -12,8 +12,8 @@ use super::plan::Plan;
 use super::stage::{Context, floats};
 use crate::tokenizer::Tokenizer;
 use crate::{
-    CrossAttention, DecodeOptions, Hypothesis, LoadError, MAX_SEGMENT_SAMPLES, Recognize,
-    SAMPLE_RATE, SpeechError,
+    CrossAttention, DecodeOptions, Hypothesis, LoadError, MAX_SEGMENT_SAMPLES, Recognize, Reread,
+    SAMPLE_RATE, Score, SpeechError,
 };
 
 /// The shortest sound that the three convolutions make a frame of: 127 samples, then 7 of
@@ -256,6 +256,34 @@ impl Recognize for Recognizer {
         let mut decoding = self.start(&encoded, options);
         while decoding.step()?.is_some() {}
         Ok(decoding.finish())
+    }
+}
+
+impl Reread for Recognizer {
+    type Encoded = Encoded;
+
+    fn encode(&mut self, pcm: &[f32]) -> Result<Encoded, SpeechError> {
+        Recognizer::encode(self, pcm)
+    }
+
+    fn read(
+        &mut self,
+        encoded: &Encoded,
+        prefix: &[u32],
+        options: &DecodeOptions,
+    ) -> Result<Hypothesis, SpeechError> {
+        let mut decoding = self.start(encoded, options);
+        for &token in prefix {
+            if decoding.force(token)?.is_none() {
+                break;
+            }
+        }
+        while decoding.step()?.is_some() {}
+        Ok(decoding.finish())
+    }
+
+    fn score(&mut self, encoded: &Encoded, tokens: &[u32]) -> Result<Vec<f32>, SpeechError> {
+        self.scorer(encoded).score(tokens)
     }
 }
 
