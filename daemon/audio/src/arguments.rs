@@ -1,0 +1,1 @@
+//! The child's arguments, as both sides write and read them.
