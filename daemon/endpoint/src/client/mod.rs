@@ -25,6 +25,7 @@
 mod apps;
 mod error;
 mod lines;
+mod listening;
 mod operating;
 mod seeing;
 mod upload;
@@ -48,6 +49,7 @@ use tokio::time::timeout;
 
 pub use error::ClientError;
 pub use lines::Lines;
+pub use listening::{ListenEvents, ListenFor};
 pub use upload::{Kind, StreamOptions};
 pub use watching::AuditLines;
 
@@ -62,6 +64,9 @@ const ANSWER_BYTES: usize = 8 << 20;
 
 /// How long the daemon may take for what needs no model.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
+
+/// The certificate of the device's authority, which the daemon writes beside its socket.
+pub const AUTHORITY_FILE: &str = "authority.pem";
 
 /// The code of an authenticator, for what operators and auditors do.
 pub(crate) const SECOND_FACTOR: HeaderName = HeaderName::from_static("earnest-second-factor");
