@@ -13,15 +13,18 @@
 //! worker                          daemon
 //!   Hello, Ready            ->
 //!                           <-    Begin, Sound…, EndOfSound | Abandon
+//!                           <-    Tune… between the sound, in a live job
 //!   SpeechStarted, Segment,
-//!   Activity, Heard…        ->      as the job's task says
+//!   Activity, Heard,
+//!   Partial, SpeechStopped,
+//!   Spotted…                ->      as the job's task says
 //!   Finished | Failed       ->      one of them for each Begin, and nothing after it
 //!                           <-    Begin…
 //! ```
 //!
 //! `Finished` may come before the end of a file that has something behind its sound. After
 //! `Finished` or `Failed` a worker reads and drops everything up to the next `Begin`: sound that
-//! was on its way, the end of it, an `Abandon` that crossed. So neither side ever waits to learn
+//! was on its way, the end of it, a `Tune` or an `Abandon` that crossed. So neither side ever waits to learn
 //! which job a message belongs to. The end of the stream ends the worker.
 //!
 //! The worker reads and writes with [`read`] and [`write()`]; the daemon brings its own bytes to
@@ -50,7 +53,7 @@ mod frame;
 mod message;
 
 pub use check::OutOfBounds;
-pub use exchange::{Exchange, Misbehaviour};
+pub use exchange::{Due, Exchange, Misbehaviour};
 pub use fault::{Failure, Flaw, SoundFault};
 pub use frame::{DecodeError, Decoder, EncodeError, Message, ReadError, encode, read, write};
 pub use message::{

@@ -26,7 +26,7 @@ pub enum ToWorker {
 }
 
 /// What is wanted of a live job, while it runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tuning {
     /// The number of this tuning, greater than that of the one before it. What is spotted names
     /// it, because numbers of phrases mean nothing without their list.
@@ -38,6 +38,18 @@ pub struct Tuning {
     /// utterance begins with it, before that ends, and more speech may follow. Any other is a
     /// command: all of an utterance, or all of it that follows a phrase that wakes.
     pub phrases: Vec<String>,
+}
+
+/// Without the phrases: a person may have chosen them so that nobody knows them.
+impl fmt::Debug for Tuning {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Tuning")
+            .field("generation", &self.generation)
+            .field("text", &self.text)
+            .field("phrases", &self.phrases.len())
+            .finish()
+    }
 }
 
 /// How a live job listens.
@@ -172,7 +184,7 @@ pub enum FromWorker {
 }
 
 /// What is heard of an utterance that is under way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Partial {
     /// Where the utterance began: as its [`FromWorker::SpeechStarted`].
     pub start: Milliseconds,
@@ -185,6 +197,19 @@ pub struct Partial {
     /// What may follow it and may change, with the space that parts the two, if one does. It may
     /// be empty, but not both are.
     pub tentative: String,
+}
+
+/// Without the words: what was said goes to those who asked for it, and into no log.
+impl fmt::Debug for Partial {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Partial")
+            .field("start", &self.start)
+            .field("at", &self.at)
+            .field("stable", &self.stable.len())
+            .field("tentative", &self.tentative.len())
+            .finish()
+    }
 }
 
 /// A phrase that was spotted.

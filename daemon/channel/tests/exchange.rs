@@ -1,8 +1,8 @@
 //! What a worker may answer, given what it was sent.
 
 use earnest_channel::{
-    Encoding, Exchange, Failure, FromWorker, HEARD_SAMPLES, Job, Misbehaviour, Report, SoundFault,
-    SoundKind, Task,
+    Due, Encoding, Exchange, Failure, FromWorker, HEARD_SAMPLES, Job, Misbehaviour, Report,
+    SoundFault, SoundKind, Task,
 };
 use earnest_transcript::{Milliseconds, Segment, Word};
 use proptest::prelude::*;
@@ -73,11 +73,11 @@ fn an_honest_job_passes() {
         heard,
         segment(9_000, 20_000),
     ] {
-        assert_eq!(exchange.answer(&answer, 200), Ok(()));
+        assert_eq!(exchange.answer(&answer, 200), Ok(Due::Now));
     }
     exchange.end();
     assert!(!exchange.is_over());
-    assert_eq!(exchange.answer(&finished(320_000), 10), Ok(()));
+    assert_eq!(exchange.answer(&finished(320_000), 10), Ok(Due::Now));
     assert!(exchange.is_over());
 }
 
@@ -101,7 +101,7 @@ fn what_is_out_of_turn_is_told_apart() {
     check(&exchange, &heard(HEARD_SAMPLES - 1), Misbehaviour::Restless);
     check(&exchange, &heard(HEARD_SAMPLES), beyond(10_000));
 
-    assert_eq!(exchange.answer(&segment(500, 1_500), 10), Ok(()));
+    assert_eq!(exchange.answer(&segment(500, 1_500), 10), Ok(Due::Now));
     let backwards = |found| Misbehaviour::Backwards {
         earliest: 1_500,
         found,
@@ -112,7 +112,7 @@ fn what_is_out_of_turn_is_told_apart() {
     exchange.end();
     check(&exchange, &finished(3_001 * 16), beyond(3_001));
     let failed = FromWorker::Failed(Failure::Sound(SoundFault::NotSound));
-    assert_eq!(exchange.answer(&failed, 10), Ok(()));
+    assert_eq!(exchange.answer(&failed, 10), Ok(Due::Now));
     for answer in [failed, finished(0), segment(1_500, 1_600)] {
         check(&exchange, &answer, Misbehaviour::Late);
     }
@@ -121,7 +121,7 @@ fn what_is_out_of_turn_is_told_apart() {
 #[test]
 fn a_file_may_end_before_its_bytes_do() {
     let mut exchange = after(FILE, 100);
-    assert_eq!(exchange.answer(&finished(3_200_000), 10), Ok(()));
+    assert_eq!(exchange.answer(&finished(3_200_000), 10), Ok(Due::Now));
     assert!(exchange.is_over());
 }
 
@@ -140,7 +140,7 @@ fn words_are_for_who_asked_for_them() {
     assert_eq!(exchange.answer(&worded, 10), Err(Misbehaviour::Unasked));
     let task = Task::Transcribe { words: true };
     let mut exchange = after(Job { task, ..RAW }, SECOND);
-    assert_eq!(exchange.answer(&worded, 10), Ok(()));
+    assert_eq!(exchange.answer(&worded, 10), Ok(Due::Now));
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn stretches_are_for_who_asked_for_them_and_words_for_nobody_else() {
         let answered = exchange.clone().answer(&unasked, 10);
         assert_eq!(answered, Err(Misbehaviour::Unasked));
     }
-    assert_eq!(exchange.answer(&stretch(100, 900), 10), Ok(()));
+    assert_eq!(exchange.answer(&stretch(100, 900), 10), Ok(Due::Now));
     let backwards = Misbehaviour::Backwards {
         earliest: 900,
         found: 899,
@@ -168,9 +168,9 @@ fn stretches_are_for_who_asked_for_them_and_words_for_nobody_else() {
     };
     let late = exchange.clone().answer(&stretch(900, 3_001), 10);
     assert_eq!(late, Err(beyond));
-    assert_eq!(exchange.answer(&stretch(900, 2_000), 10), Ok(()));
+    assert_eq!(exchange.answer(&stretch(900, 2_000), 10), Ok(Due::Now));
     exchange.end();
-    assert_eq!(exchange.answer(&finished(32_000), 10), Ok(()));
+    assert_eq!(exchange.answer(&finished(32_000), 10), Ok(Due::Now));
 
     let answered = after(RAW, SECOND).answer(&stretch(0, 500), 10);
     assert_eq!(answered, Err(Misbehaviour::Unasked));
@@ -189,7 +189,7 @@ fn abandoning_is_answered_once_it_was_asked_for() {
     let mut exchange = after(FILE, 100);
     exchange.abandon();
     let abandoned = FromWorker::Failed(Failure::Abandoned);
-    assert_eq!(exchange.answer(&abandoned, 10), Ok(()));
+    assert_eq!(exchange.answer(&abandoned, 10), Ok(Due::Now));
     assert!(exchange.is_over());
 }
 
@@ -257,7 +257,7 @@ fn no_number_overflows() {
     };
     let mut exchange = after(Job { kind, task: TEXT }, usize::MAX);
     exchange.sound(usize::MAX);
-    assert_eq!(exchange.answer(&segment(0, 1), 10), Ok(()));
+    assert_eq!(exchange.answer(&segment(0, 1), 10), Ok(Due::Now));
     let flood = exchange.answer(&segment(1, 2), usize::MAX);
     assert!(
         matches!(flood, Err(Misbehaviour::Flood { what: "bytes", .. })),

@@ -211,6 +211,8 @@ impl Heard {
                 self.allowance.reach(segment.end)?;
                 self.segment(segment);
             }
+            // Of live jobs alone.
+            Some(Ok(Event::Partial(_) | Event::SpeechStopped { .. } | Event::Spotted { .. })) => {}
             Some(Ok(Event::Finished(report))) => self.end(report),
             Some(Err(error)) => return Err(failed(error)),
             // The last event was taken before, and nobody asks after it.

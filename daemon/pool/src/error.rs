@@ -79,6 +79,9 @@ pub enum Misdeed {
     /// It sent a message that was not due.
     #[error("it sent a message that was not due")]
     NotDue(#[source] Misbehaviour),
+    /// It took text back that it had called stable.
+    #[error("it took text back that it had called stable")]
+    TookBack,
 }
 
 /// Why a worker could not be started.

@@ -16,6 +16,7 @@
 //!   the fewest jobs at work, and among equals to the one whose last turn is the longest ago:
 //!   who floods its own queue takes nothing from anybody else's. Who finds that queue full
 //!   ([`PoolOptions::queue`], [`PoolOptions::queue_all`]) is told at once when to come again.
+//! - The microphone's sound has a worker of its own, besides those places: one at a time.
 //! - No job begins without a live [`Open`](earnest_gate::Open), and nothing of a job is handed
 //!   out once that is dead. [`Pool::end_all`] kills every worker and drops the weights.
 //!
@@ -67,6 +68,7 @@ mod pace;
 mod pool;
 mod session;
 mod spawn;
+mod stable;
 mod state;
 mod status;
 mod work;
@@ -75,5 +77,5 @@ pub use error::{BeginError, Misdeed, PoolError, SessionError, StartError};
 pub use limits::JobLimits;
 pub use options::PoolOptions;
 pub use pool::Pool;
-pub use session::{Event, Events, Session, SessionOver, SoundSender};
+pub use session::{Event, Events, Session, SessionOver, SoundSender, TuneError};
 pub use status::PoolStatus;

@@ -22,7 +22,7 @@ pub struct PoolOptions {
     /// Workers that are ready before anybody asks, besides those at work.
     pub warm: usize,
     /// Jobs at work at most. There are never more than this and `warm` workers together,
-    /// and one for a trial.
+    /// one for the microphone and one for a trial.
     pub most: usize,
     /// Jobs of one application at work at most, whether others wait or it is alone. Where
     /// others wait, fair turns leave it its share of `most` and no more; this bound holds

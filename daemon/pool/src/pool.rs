@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use earnest_channel::{Confinement, Job, ToWorker, encode};
+use earnest_channel::{Confinement, Job, Task, ToWorker, encode};
 use earnest_gate::{Open, Trial};
 use earnest_policy::{Permit, Work as WorkScope};
 use earnest_telemetry::{Event, Telemetry, WorkerEnd};
@@ -78,6 +78,23 @@ impl Pool {
         let inner = &self.held.0;
         let leave = Leave::Open(open.clone(), inner.telemetry.clock().clone());
         inner.begin(owner, leave, job).await
+    }
+
+    /// Begins a job on the microphone's sound, for the permit's application and whoever listens
+    /// along. One at a time: its place is its own, besides [`PoolOptions::most`], and it is in
+    /// no queue. Its worker is the microphone's from then on, and no application's.
+    ///
+    /// # Errors
+    /// As [`begin`](Pool::begin); [`BeginError::Busy`] where one is under way.
+    pub async fn begin_microphone<S: WorkScope>(
+        &self,
+        open: &Open,
+        _permit: &Permit<S>,
+        job: Job,
+    ) -> Result<Session, BeginError> {
+        let inner = &self.held.0;
+        let leave = Leave::Open(open.clone(), inner.telemetry.clock().clone());
+        inner.begin(Owner::Microphone, leave, job).await
     }
 
     /// Begins a job on sound of the daemon's own, without a gate that is open: known clips are
@@ -171,7 +188,7 @@ impl Inner {
         }
         let begin = encode(&ToWorker::Begin(job)).map_err(BeginError::BadJob)?;
         let still = leave.clone();
-        let (session, ends) = session(leave);
+        let (session, ends) = session(leave, matches!(job.task, Task::Live(_)));
         let work = Work {
             owner,
             job,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use earnest_channel::{MAX_SOUND_BYTES, Report};
+use earnest_channel::{EncodeError, MAX_SOUND_BYTES, Partial, Report, ToWorker, Tuning, encode};
 use earnest_gate::{Open, Trial};
 use earnest_telemetry::Clock;
 use earnest_transcript::{Milliseconds, Segment};
@@ -43,12 +43,37 @@ impl Session {
 #[derive(Debug)]
 pub struct SoundSender {
     queue: mpsc::Sender<Sound>,
+    is_live: bool,
+    /// Of the last tuning.
+    generation: Option<u32>,
 }
 
 /// The job is over: its events say why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the job is over")]
 pub struct SessionOver;
+
+/// Why a job was not tuned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TuneError {
+    /// It is over.
+    #[error(transparent)]
+    Over(#[from] SessionOver),
+    /// It is no live job.
+    #[error("only a live job can be tuned")]
+    NotLive,
+    /// The generation does not follow the one before it.
+    #[error("expected a generation after {last}, found {found}")]
+    Generation {
+        /// That of the tuning before.
+        last: u32,
+        /// That of this one.
+        found: u32,
+    },
+    /// No worker is ever told that.
+    #[error("the tuning cannot be told to a worker")]
+    BadTuning(#[source] EncodeError),
+}
 
 impl SoundSender {
     /// Sends the next bytes of the sound, any number of them; waits while the worker is behind.
@@ -62,6 +87,32 @@ impl SoundSender {
             let sent = self.queue.send(Sound::Piece(piece)).await;
             sent.map_err(|_| SessionOver)?;
         }
+        Ok(())
+    }
+
+    /// Says what is wanted of a live job behind the sound so far; waits as [`send`] does. What
+    /// was wanted before and was heard already may still come, phrases of the last list among
+    /// it; text that is not wanted any more does not.
+    ///
+    /// [`send`]: SoundSender::send
+    ///
+    /// # Errors
+    /// [`TuneError`]; the job goes on as before.
+    pub async fn tune(&mut self, tuning: Tuning) -> Result<(), TuneError> {
+        if !self.is_live {
+            return Err(TuneError::NotLive);
+        }
+        let found = tuning.generation;
+        if let Some(last) = self.generation.filter(|last| found <= *last) {
+            return Err(TuneError::Generation { last, found });
+        }
+        let order = ToWorker::Tune(tuning);
+        encode(&order).map_err(TuneError::BadTuning)?;
+        if let ToWorker::Tune(tuning) = order {
+            let sent = self.queue.send(Sound::Tune(tuning)).await;
+            sent.map_err(|_| SessionOver)?;
+        }
+        self.generation = Some(found);
         Ok(())
     }
 
@@ -82,8 +133,27 @@ pub enum Event {
         /// When, from the start of the sound.
         at: Milliseconds,
     },
-    /// What was said.
+    /// What was said. In a live job it begins with the last [`Partial::stable`] of its
+    /// utterance.
     Segment(Segment),
+    /// What is heard of the utterance under way, in a live job that asked for it. Its stable
+    /// text begins with that of the one before it.
+    Partial(Partial),
+    /// An utterance of a live job is over: nothing more comes of it.
+    SpeechStopped {
+        /// The end of its speech, from the start of the sound.
+        at: Milliseconds,
+    },
+    /// A phrase was said that the live job was tuned to.
+    Spotted {
+        /// [`Tuning::generation`] of the list that it is in: not always the last, as a tuning
+        /// takes its time.
+        generation: u32,
+        /// Its place in that list.
+        phrase: u16,
+        /// Where its end was heard, from the start of the sound.
+        at: Milliseconds,
+    },
     /// Somebody spoke from here to there: all that a job of [`Task::Activity`] tells.
     ///
     /// [`Task::Activity`]: earnest_channel::Task::Activity
@@ -150,6 +220,8 @@ impl fmt::Debug for Events {
 pub(crate) enum Sound {
     /// At most [`MAX_SOUND_BYTES`], and not empty.
     Piece(Bytes),
+    /// What is wanted from here on.
+    Tune(Tuning),
     /// The end of it.
     End,
 }
@@ -182,13 +254,15 @@ pub(crate) struct Ends {
 }
 
 /// A session and its other ends.
-pub(crate) fn session(leave: Leave) -> (Session, Ends) {
+pub(crate) fn session(leave: Leave, is_live: bool) -> (Session, Ends) {
     let (sound_sender, sound) = mpsc::channel(SOUND_QUEUE);
     let (events, event_queue) = mpsc::channel(EVENT_QUEUE);
     let (last, last_word) = oneshot::channel();
     let session = Session {
         sender: SoundSender {
             queue: sound_sender,
+            is_live,
+            generation: None,
         },
         events: Events {
             queue: event_queue,

@@ -44,8 +44,9 @@ pub(crate) struct Spawner {
 impl Spawner {
     /// Starts the thread. Called within a runtime, which will watch the processes.
     pub(crate) fn start(options: &PoolOptions) -> io::Result<Spawner> {
-        // Never more start at once than there are places, warm ones and a trial's included.
-        let places = options.most.saturating_add(options.warm).saturating_add(1);
+        // Never more start at once than there are places, warm ones, the microphone's and a
+        // trial's included.
+        let places = options.most.saturating_add(options.warm).saturating_add(2);
         let (orders, taken) = mpsc::sync_channel::<Order>(places.min(MOST_PLACES));
         let (program, arguments) = (options.program.clone(), options.arguments.clone());
         let runtime = Handle::current();

@@ -24,7 +24,8 @@ use crate::options::Settings;
 use crate::session::Ends;
 use crate::{BeginError, PoolStatus};
 
-/// When to come again where a trial is at work: most clips are done by then.
+/// When to come again where a trial is at work, or the microphone: most clips are done by then,
+/// and whoever lets go of a microphone has.
 const BUSY: Duration = Duration::from_secs(1);
 
 /// The wait after the first failure, and the longest one. It doubles from one to the other.
@@ -36,6 +37,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 pub(crate) enum Owner {
     /// An application's: the worker is that application's from then on.
     App(AppId),
+    /// The microphone's, for whoever listens. Its worker has heard what no application may hear
+    /// of: it is the microphone's from then on.
+    Microphone,
     /// The daemon's own, on a clip that it knows. It leaves no trace of anybody in the worker,
     /// which stays nobody's.
     Trial,
@@ -84,6 +88,9 @@ pub(crate) struct State {
     /// Jobs that have a place, by application; none is zero.
     working: BTreeMap<AppId, usize>,
     trial: bool,
+    /// Whether the microphone has its job, and the worker that waits for its next one.
+    microphone: bool,
+    microphone_idle: Option<Place>,
     starting: usize,
     /// In their places, for a worker to start.
     waiting: VecDeque<Waiting>,
@@ -105,6 +112,8 @@ impl State {
             idle: VecDeque::new(),
             working: BTreeMap::new(),
             trial: false,
+            microphone: false,
+            microphone_idle: None,
             starting: 0,
             waiting: VecDeque::new(),
             queues: Queues::new(),
@@ -131,10 +140,13 @@ impl State {
             Owner::Trial if self.trial => {
                 return Err(BeginError::Busy { retry_after: BUSY });
             }
+            Owner::Microphone if self.microphone => {
+                return Err(BeginError::Busy { retry_after: BUSY });
+            }
             Owner::App(app) if !self.has_place(app, options) => {
                 return self.line_up(app, work, options);
             }
-            Owner::Trial | Owner::App(_) => {}
+            Owner::Trial | Owner::Microphone | Owner::App(_) => {}
         }
         self.count(&owner);
         let Some(work) = self.hand_over(work, options) else {
@@ -253,6 +265,11 @@ impl State {
     /// Gives a job to a worker that is ready for it; gives it back where there is none.
     fn hand_over(&mut self, work: Box<Work>, options: &Settings) -> Option<Box<Work>> {
         let mut work = work;
+        if work.owner == Owner::Microphone
+            && let Some(place) = self.microphone_idle.take()
+        {
+            work = give(&place, work)?;
+        }
         if let Owner::App(app) = work.owner.clone() {
             while let Some(at) = self.idle.iter().position(|(owner, _)| *owner == app) {
                 let (_, place) = self.idle.remove(at)?;
@@ -274,6 +291,7 @@ impl State {
     fn count(&mut self, owner: &Owner) {
         match owner {
             Owner::Trial => self.trial = true,
+            Owner::Microphone => self.microphone = true,
             Owner::App(app) => {
                 *self.working.entry(app.clone()).or_default() += 1;
                 self.queues.had_turn(app);
@@ -284,6 +302,7 @@ impl State {
     fn uncount(&mut self, owner: &Owner) {
         match owner {
             Owner::Trial => self.trial = false,
+            Owner::Microphone => self.microphone = false,
             Owner::App(app) => {
                 if let Some(count) = self.working.get_mut(app) {
                     *count -= 1;
@@ -367,12 +386,17 @@ impl State {
         self.uncount(owner);
         self.failures = 0;
         self.not_before = None;
-        let Owner::App(app) = owner else {
+        if *owner == Owner::Trial {
             return self.settle(place, options);
-        };
+        }
         if self.closing.is_some() {
             return false;
         }
+        let Owner::App(app) = owner else {
+            // There was one job, so this is the one worker.
+            self.microphone_idle = Some(place.clone());
+            return true;
+        };
         self.recent.took(took);
         let its = |waiting: &Waiting| waiting.work.owner == *owner;
         let at = self.waiting.iter().position(its);
@@ -396,10 +420,21 @@ impl State {
     /// Takes a worker out of the lists of those that may be given a job. False if it is in
     /// none: then a job is on its way to it.
     pub(crate) fn withdraw(&mut self, number: u64) -> bool {
-        let before = self.warm.len() + self.idle.len();
+        let before = self.at_rest();
         self.warm.retain(|place| place.number != number);
         self.idle.retain(|(_, place)| place.number != number);
-        self.warm.len() + self.idle.len() < before
+        self.microphone_idle.take_if(|place| place.number == number);
+        self.at_rest() < before
+    }
+
+    /// Workers that may be given a job.
+    fn at_rest(&self) -> usize {
+        self.warm.len() + self.idle_workers()
+    }
+
+    /// Workers that are somebody's and wait for his next job.
+    fn idle_workers(&self) -> usize {
+        self.idle.len() + usize::from(self.microphone_idle.is_some())
     }
 
     /// Takes the numbers of the workers to start now, or says when to ask again. There are
@@ -439,6 +474,7 @@ impl State {
         self.weights = None;
         self.warm.clear();
         self.idle.clear();
+        self.microphone_idle = None;
         self.turn_away_if_closed();
     }
 
@@ -461,8 +497,9 @@ impl State {
             processes,
             starting: self.starting,
             warm: self.warm.len(),
-            idle: self.idle.len(),
+            idle: self.idle_workers(),
             working: self.jobs(),
+            microphone: self.microphone,
             most,
             waiting: self.queues.lengths(),
             failures: self.failures,

@@ -19,6 +19,8 @@ pub struct PoolStatus {
     pub idle: usize,
     /// Jobs at work.
     pub working: usize,
+    /// Whether a job on the microphone's sound is at work, which is not counted there.
+    pub microphone: bool,
     /// Jobs that may be at work at most.
     pub most: usize,
     /// Jobs that wait for a place: of each application that has any, how many, the most first.

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use earnest_channel::{EncodeError, Exchange, Failure, FromWorker, Report, ToWorker, encode};
+use earnest_channel::{
+    Due, EncodeError, Exchange, Failure, FromWorker, Report, Spotted, ToWorker, encode,
+};
 use earnest_telemetry::WorkerEnd;
 use earnest_transcript::Milliseconds;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,6 +15,7 @@ use crate::error::Misdeed;
 use crate::keeper::{Closing, End, Worker, closed, reason};
 use crate::pace::{Pace, Party};
 use crate::session::{Ends, Event, Sound};
+use crate::stable::Stable;
 use crate::state::Work;
 use crate::{JobLimits, SessionError};
 
@@ -77,6 +80,7 @@ pub(crate) struct Course<'a> {
     ends: Ends,
     limits: JobLimits,
     exchange: Exchange,
+    stable: Stable,
     pace: Pace,
     /// The frame on its way to the worker, and how much of it is there.
     outgoing: Vec<u8>,
@@ -100,6 +104,7 @@ impl<'a> Course<'a> {
             ends: work.ends,
             limits,
             exchange: Exchange::new(work.job),
+            stable: Stable::new(),
             pace: Pace::new(limits, now()),
             outgoing: work.begin,
             written: 0,
@@ -205,8 +210,17 @@ impl<'a> Course<'a> {
                 Err(error) => return misbehaved(Misdeed::NoMessage(error)),
             };
             let bytes = std::mem::take(&mut self.message_bytes);
-            if let Err(misbehaviour) = self.exchange.answer(&answer, bytes) {
-                return misbehaved(Misdeed::NotDue(misbehaviour));
+            let due = match self.exchange.answer(&answer, bytes) {
+                Ok(due) => due,
+                Err(misbehaviour) => return misbehaved(Misdeed::NotDue(misbehaviour)),
+            };
+            match due {
+                Due::Now if !self.stable.holds(&answer) => return misbehaved(Misdeed::TookBack),
+                Due::Now => {}
+                Due::NoMore => {
+                    self.stable.passed_over();
+                    continue;
+                }
             }
             match self.take_answer(answer) {
                 Step::On => {}
@@ -223,6 +237,20 @@ impl<'a> Course<'a> {
         let event = match answer {
             FromWorker::SpeechStarted { at } => Event::SpeechStarted { at },
             FromWorker::Segment(segment) => Event::Segment(segment),
+            FromWorker::Partial(partial) => Event::Partial(partial),
+            FromWorker::SpeechStopped { at } => Event::SpeechStopped { at },
+            FromWorker::Spotted(spotted) => {
+                let Spotted {
+                    generation,
+                    phrase,
+                    at,
+                } = spotted;
+                Event::Spotted {
+                    generation,
+                    phrase,
+                    at,
+                }
+            }
             FromWorker::Activity { start, end } => Event::Activity { start, end },
             FromWorker::Finished(report) => return Step::Over(Ok(report)),
             FromWorker::Failed(Failure::Abandoned) => {
@@ -283,6 +311,13 @@ impl<'a> Course<'a> {
                 self.exchange.sound(bytes.len());
                 self.say(&ToWorker::Sound(bytes.to_vec()))
             }
+            Some(Sound::Tune(tuning)) => {
+                self.exchange.tune(&tuning);
+                if !tuning.text {
+                    self.stable.passed_over();
+                }
+                self.say(&ToWorker::Tune(tuning))
+            }
             Some(Sound::End) => {
                 self.ended = true;
                 self.exchange.end();
@@ -299,7 +334,7 @@ impl<'a> Course<'a> {
     fn say(&mut self, message: &ToWorker) -> Step {
         match self.frame(message) {
             Ok(()) => Step::On,
-            // Pieces are cut to size and nothing else has a bound, so this is no one's sound.
+            // Pieces are cut to size and tunings were looked at, so this is no one's sound.
             Err(_) => Step::Broken(
                 SessionError::Failed(Failure::Unsayable),
                 End::For(WorkerEnd::Abandoned),

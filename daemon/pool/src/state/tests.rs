@@ -54,7 +54,7 @@ fn leave() -> Leave {
 }
 
 pub(super) fn work(owner: Owner) -> Work {
-    let (_, ends) = session(leave());
+    let (_, ends) = session(leave(), false);
     Work {
         owner,
         job: Job {
@@ -419,7 +419,7 @@ fn a_closed_pool_gives_nothing_and_tells_everybody() {
     let placed = state.place(work(app(1)), &SETTINGS, now).map(|_| ());
     assert_eq!(placed, Err(BeginError::Closed));
     // A job whose worker died under it is told so, too.
-    let (_, ends) = session(leave());
+    let (_, ends) = session(leave(), false);
     state.count(&app(2));
     let again = Work {
         ends,

@@ -129,6 +129,7 @@ fn jobs(socket: &mut UnixStream) -> Outcome {
                     After::Talk => write(socket, &FromWorker::Ready)?,
                 }
             }
+            ToWorker::Tune(_) => {}
             ToWorker::Abandon if job.deaf => {}
             ToWorker::Abandon => {
                 job.open = false;
