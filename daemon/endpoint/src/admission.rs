@@ -34,32 +34,49 @@ impl<S: Work> FromRequestParts<Arc<Shared>> for Admitted<S> {
         parts: &mut Parts,
         shared: &Arc<Shared>,
     ) -> Result<Admitted<S>, Refusal> {
-        let permit = permit::<S>(parts, shared)?;
-        let bill = parts.extensions.get::<Bill>().cloned();
-        // The front door puts one there for every request.
-        let bill = bill.ok_or(Refusal::Unauthenticated)?;
-        let begun = bill.let_in(&permit);
-        let throttle = standing(shared, &permit)?;
-        let slot = shared.usage.take(
-            permit.app(),
-            permit.uid(),
-            permit.limits(),
-            throttle,
-            shared.now(),
-        );
-        let slot = slot.map_err(|limited| refusal(parts, limited))?;
-        let serving = shared.serving().ok_or(Refusal::DeviceNotProven)?;
-        if let Some(begun) = begun {
-            shared.write_down(&bill, begun).await?;
-        }
+        let admitted = admit(parts, shared).await?;
         // From here on the time of an answer is the policy's.
-        bill.works();
-        Ok(Admitted {
-            permit,
-            serving,
-            allowance: Allowance::new(slot, shared.telemetry.clock().clone()),
-        })
+        if let Some(bill) = parts.extensions.get::<Bill>() {
+            bill.works();
+        }
+        Ok(admitted)
     }
+}
+
+/// Admits whoever is to hear the microphone, which is no work in itself: its sound is nobody's
+/// choice, so it is charged to no day's sound, tells no detector of the unusual how long somebody
+/// listened, and its words are told when they are said and not at the end of a quantum.
+///
+/// # Errors
+///
+/// With what the caller may be told.
+pub(crate) async fn admit<S: Work>(
+    parts: &Parts,
+    shared: &Arc<Shared>,
+) -> Result<Admitted<S>, Refusal> {
+    let permit = permit::<S>(parts, shared)?;
+    let bill = parts.extensions.get::<Bill>().cloned();
+    // The front door puts one there for every request.
+    let bill = bill.ok_or(Refusal::Unauthenticated)?;
+    let begun = bill.let_in(&permit);
+    let throttle = standing(shared, &permit)?;
+    let slot = shared.usage.take(
+        permit.app(),
+        permit.uid(),
+        permit.limits(),
+        throttle,
+        shared.now(),
+    );
+    let slot = slot.map_err(|limited| refusal(parts, limited))?;
+    let serving = shared.serving().ok_or(Refusal::DeviceNotProven)?;
+    if let Some(begun) = begun {
+        shared.write_down(&bill, begun).await?;
+    }
+    Ok(Admitted {
+        permit,
+        serving,
+        allowance: Allowance::new(slot, shared.telemetry.clock().clone()),
+    })
 }
 
 /// How many requests that cost no work an application may make for each that does: it looks

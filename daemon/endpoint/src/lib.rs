@@ -56,6 +56,7 @@ mod house;
 mod json;
 mod keys;
 mod limits;
+mod line;
 mod models;
 mod origin;
 mod paced;

@@ -18,6 +18,7 @@ use tower::ServiceExt as _;
 
 use crate::caller::Caller;
 use crate::limits::{HEAD_BYTES, HEADERS};
+use crate::line::Line;
 use crate::paced::Paced;
 use crate::router::router;
 use crate::shared::{Parts, Shared};
@@ -175,8 +176,10 @@ async fn serve_connection(
     mut stopping: watch::Receiver<()>,
 ) {
     let caller = Arc::new(Caller::of(&connection));
+    let (line, holders) = Line::new(stopping.clone());
     let service = router.map_request(move |mut request: http::Request<IncomingBody>| {
         request.extensions_mut().insert(Arc::clone(&caller));
+        request.extensions_mut().insert(line.clone());
         request.map(Body::new)
     });
     let paced = Paced::new(connection, shared.limits.body_idle);
@@ -186,19 +189,24 @@ async fn serve_connection(
         .max_headers(HEADERS)
         .max_header_size(HEAD_BYTES)
         .max_buf_size(2 * HEAD_BYTES)
-        .serve_connection(TokioIo::new(paced), TowerToHyperService::new(service));
-    let mut serving = std::pin::pin!(serving);
-    let ended = tokio::select! {
-        ended = serving.as_mut() => Some(ended),
-        _ = stopping.changed() => None,
-    };
-    let ended = match ended {
-        Some(ended) => ended,
-        None => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
+        .serve_connection(TokioIo::new(paced), TowerToHyperService::new(service))
+        .with_upgrades();
+    let ended = {
+        let mut serving = std::pin::pin!(serving);
+        let ended = tokio::select! {
+            ended = serving.as_mut() => Some(ended),
+            _ = stopping.changed() => None,
+        };
+        match ended {
+            Some(ended) => ended,
+            None => {
+                serving.as_mut().graceful_shutdown();
+                serving.await
+            }
         }
     };
+    // A websocket goes on: it keeps its place, and the daemon waits for it.
+    holders.gone().await;
     // The caller went away, or spoke no HTTP. Nothing of it may be logged but its kind.
     if let Err(error) = ended {
         tracing::debug!(
