@@ -98,8 +98,8 @@ pub use second_factor::{
 };
 pub use sessions::{
     BrowserSecret, BrowserSession, BrowserSessions, LINK_LIFETIME, Link, MAX_LINKS,
-    MAX_LINKS_OF_A_USER, MAX_SESSIONS, MAX_SESSIONS_OF_A_USER, SESSION_IDLE, SESSION_LIFETIME,
-    SessionError,
+    MAX_LINKS_OF_A_USER, MAX_SESSIONS, MAX_SESSIONS_OF_A_USER, Purpose, SESSION_IDLE,
+    SESSION_LIFETIME, SessionError,
 };
 #[cfg(any(test, feature = "simulation"))]
 pub use token::simulation;

@@ -28,7 +28,7 @@ pub enum Command {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transcribe {}
 
-/// The microphone's text. Nothing stands behind it yet.
+/// The microphone's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listen {}
 

@@ -6,7 +6,7 @@ use crate::scope::sealed::Group;
 use crate::token::Shown;
 use crate::{
     AppId, AppLimits, AppRecord, Applicant, Book, Denial, Origin, Permit, PinnedCertificate, Proof,
-    Scope, ScopeSet,
+    Purpose, Scope, ScopeName, ScopeSet,
 };
 
 impl Policy {
@@ -15,8 +15,9 @@ impl Policy {
     /// **Scopes of applications.** On the Unix socket the peer's user decides; a live token of
     /// that user only names the application, and what is no token of ours is passed over,
     /// because clients made for other services always send something. Over loopback a live
-    /// token is required, or a certificate that is pinned to an application, and the user at the
-    /// other end must be one that it was given to. Where a protocol knows no tokens the user at
+    /// token is required, or a certificate that is pinned to an application, or for
+    /// [`Listen`](crate::Listen) a browser's session for captions, and the user at the other end
+    /// must be one that it was given to. Where a protocol knows no tokens the user at
     /// the other end decides, as on the Unix socket. Whoever registered applications name may do
     /// what those may, and others what the blanket list allows.
     ///
@@ -65,7 +66,7 @@ impl Policy {
     /// Which application asks, and all that it may do with what it shows.
     fn identify<S: Scope>(
         &self,
-        state: &State,
+        state: &mut State,
         applicant: &Applicant<'_>,
     ) -> Result<Leave, Denial> {
         let token = applicant.bearer.map(|bearer| {
@@ -82,9 +83,42 @@ impl Policy {
             (Origin::Loopback { uid }, token) => match applicant.certificate {
                 Some(certificate) => self.certified(state, applicant, &certificate, uid),
                 None if token.is_some() => Err(Denial::BadToken),
+                None if S::IN_SETS == Some(ScopeName::Listen) => {
+                    self.captions(state, applicant, uid)
+                }
                 None => Err(Denial::NoToken),
             },
         }
+    }
+
+    /// A browser that shows captions: the application that its session was made for, as far as
+    /// that may listen, and no further.
+    fn captions(
+        &self,
+        state: &mut State,
+        applicant: &Applicant<'_>,
+        uid: Option<u32>,
+    ) -> Result<Leave, Denial> {
+        let cookie = applicant.session.ok_or(Denial::NoToken)?;
+        let known = uid.unwrap_or(u32::MAX);
+        let purpose = state.sessions.touch(cookie, known, applicant.now).cloned();
+        let uid = uid.ok_or(Denial::UnknownPeer)?;
+        let Some(Purpose::Captions { app }) = purpose else {
+            return Err(Denial::BadSession);
+        };
+        let record = state.book.as_ref().and_then(|book| book.app(&app));
+        let standing = self.standing(state, record, &app, uid)?;
+        let listening = ScopeSet::from_iter([ScopeName::Listen]);
+        Ok(Leave {
+            app,
+            uid,
+            proof: Proof::Session,
+            origin: applicant.origin,
+            certificate: None,
+            scopes: standing.scopes.common(listening),
+            limits: standing.limits,
+            registered: standing.registered,
+        })
     }
 
     /// Judges what a token says. All is looked up and compared before anything is decided, for

@@ -6,8 +6,8 @@ use super::{Changed, Policy, State};
 use crate::permit::Leave;
 use crate::scope::sealed::Group;
 use crate::{
-    AppId, Applicant, Browse, BrowserSession, ChangeError, Denial, Enrolment, Link,
-    NoRandomNumbers, Operate, Origin, Permit, Proof, Scope, ScopeSet, SecondFactor,
+    AppId, Applicant, Browse, BrowserSession, ChangeError, Denial, Enrolment, Link, Listen,
+    NoRandomNumbers, Operate, Origin, Permit, Proof, Purpose, Scope, ScopeSet, SecondFactor,
     SecondFactorRefused, See, SessionError,
 };
 
@@ -23,9 +23,9 @@ impl Policy {
             Origin::Loopback { uid } => {
                 let cookie = applicant.session.ok_or(Denial::NoSession)?;
                 let known = uid.unwrap_or(u32::MAX);
-                let live = state.sessions.touch(cookie, known, applicant.now);
+                let purpose = state.sessions.touch(cookie, known, applicant.now);
                 let uid = uid.ok_or(Denial::UnknownPeer)?;
-                if !live {
+                if purpose != Some(&Purpose::Seeing) {
                     return Err(Denial::BadSession);
                 }
                 (uid, Proof::Session)
@@ -126,7 +126,28 @@ impl Policy {
     ///
     /// As [`BrowserSessions::link`](crate::BrowserSessions::link).
     pub fn link(&self, permit: &Permit<Browse>, now: Duration) -> Result<Link, SessionError> {
-        self.state().sessions.link(permit.uid(), now)
+        let purpose = Purpose::Seeing;
+        self.state().sessions.link(permit.uid(), purpose, now)
+    }
+
+    /// Gives an application that may listen a link for a page of captions. Its session listens
+    /// as that application, for as long as that and its user may, and does nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::NotByPeer`] unless the permit was asked for over the Unix socket, and as
+    /// [`BrowserSessions::link`](crate::BrowserSessions::link).
+    pub fn captions_link(
+        &self,
+        permit: &Permit<Listen>,
+        now: Duration,
+    ) -> Result<Link, SessionError> {
+        if !matches!(permit.origin(), Origin::Unix { .. }) {
+            return Err(SessionError::NotByPeer);
+        }
+        let app = permit.app().clone();
+        let purpose = Purpose::Captions { app };
+        self.state().sessions.link(permit.uid(), purpose, now)
     }
 
     /// Opens a link for the user at the other end of a loopback connection.
@@ -134,21 +155,28 @@ impl Policy {
     /// # Errors
     ///
     /// As [`BrowserSessions::open`](crate::BrowserSessions::open), and when nobody knows who is
-    /// at the other end, or the user is no longer listed.
+    /// at the other end, or the user may no longer see what the link is to show.
     pub fn open_link(
         &self,
         code: &str,
         origin: Origin,
         now: Duration,
     ) -> Result<BrowserSession, SessionError> {
-        let uid = origin.uid().filter(|uid| self.allowed.is_person(*uid));
+        let uid = origin.uid();
         let mut state = self.state();
         // Used up whoever opens it: nobody is this user.
-        let opened = state.sessions.open(code, uid.unwrap_or(u32::MAX), now);
-        match uid {
-            Some(_) => opened,
-            None => opened.and(Err(SessionError::NoLink)),
+        let session = state.sessions.open(code, uid.unwrap_or(u32::MAX), now)?;
+        let may = uid.is_some_and(|uid| match session.purpose {
+            Purpose::Seeing => self.allowed.is_person(uid),
+            // What the application may is asked with each request.
+            Purpose::Captions { .. } => true,
+        });
+        if !may {
+            let cookie = session.cookie.expose();
+            state.sessions.end(cookie, uid.unwrap_or(u32::MAX));
+            return Err(SessionError::NoLink);
         }
+        Ok(session)
     }
 
     /// Ends a browser's session, and says whether there was one.

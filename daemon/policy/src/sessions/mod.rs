@@ -3,19 +3,21 @@
 //! A browser has neither a certificate nor the peer credentials of a Unix socket. Who proved
 //! himself over that socket gets a link, opens it within [`LINK_LIFETIME`], and the browser gets
 //! a session instead. Both are 256 random bits that are kept as digests alone, and both are good
-//! only for the user that they were given to, at the other end of each connection.
+//! only for the user that they were given to, at the other end of each connection, and for one
+//! [`Purpose`]. The sessions of one purpose take no place from those of another.
 //!
 //! ```
 //! use std::time::Duration;
-//! use earnest_policy::{BrowserSessions, SESSION_IDLE};
+//! use earnest_policy::{BrowserSessions, Purpose, SESSION_IDLE};
 //!
 //! let at = Duration::from_secs;
 //! let mut sessions = BrowserSessions::default();
-//! let link = sessions.link(1000, at(0))?;
+//! let link = sessions.link(1000, Purpose::Seeing, at(0))?;
 //! let session = sessions.open(link.code.expose(), 1000, at(1))?;
 //! assert!(sessions.open(link.code.expose(), 1000, at(2)).is_err());
-//! assert!(sessions.touch(session.cookie.expose(), 1000, at(3)));
-//! assert!(!sessions.touch(session.cookie.expose(), 1000, at(3) + SESSION_IDLE));
+//! let mut touch = |now| sessions.touch(session.cookie.expose(), 1000, now).cloned();
+//! assert_eq!(touch(at(3)), Some(Purpose::Seeing));
+//! assert_eq!(touch(at(3) + SESSION_IDLE), None);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -32,25 +34,29 @@ use ring::rand::{SecureRandom, SystemRandom};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::AppId;
+
 /// How long a link can be opened.
 pub const LINK_LIFETIME: Duration = Duration::from_secs(60);
 
-/// How long a session lasts without a request.
+/// How long a session for seeing lasts without a request. A page of captions makes one request
+/// that lasts, so its session ends with its life alone.
 pub const SESSION_IDLE: Duration = Duration::from_secs(15 * 60);
 
 /// How long a session lasts at all.
 pub const SESSION_LIFETIME: Duration = Duration::from_secs(8 * 60 * 60);
 
-/// Most links that wait to be opened, for all users together. A user's third replaces the first.
+/// Most links of a purpose that wait to be opened, for all users together. A user's third replaces the first.
 pub const MAX_LINKS: usize = 8;
 
-/// Most links of one user that wait to be opened.
+/// Most links of one user and purpose that wait to be opened.
 pub const MAX_LINKS_OF_A_USER: usize = 2;
 
-/// Most sessions, for all users together. A user's fifth replaces the one that rested longest.
+/// Most sessions of a purpose, for all users together. A user's fifth replaces the one that rested
+/// longest.
 pub const MAX_SESSIONS: usize = 8;
 
-/// Most sessions of one user.
+/// Most sessions of one user and purpose.
 pub const MAX_SESSIONS_OF_A_USER: usize = 4;
 
 /// Random bytes of a code and of a cookie.
@@ -86,6 +92,33 @@ impl fmt::Debug for BrowserSecret {
     }
 }
 
+/// What a session is good for, and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Purpose {
+    /// Seeing how the device fares.
+    Seeing,
+    /// Listening to the microphone as this application, for captions.
+    Captions {
+        /// The application.
+        app: AppId,
+    },
+}
+
+impl Purpose {
+    /// Whether both are of one kind, whatever the application.
+    fn is_like(&self, other: &Purpose) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+
+    /// How long its sessions last without a request.
+    fn idle(&self) -> Duration {
+        match self {
+            Purpose::Seeing => SESSION_IDLE,
+            Purpose::Captions { .. } => SESSION_LIFETIME,
+        }
+    }
+}
+
 /// A link that can be opened once.
 #[derive(Debug)]
 pub struct Link {
@@ -102,6 +135,8 @@ pub struct BrowserSession {
     pub cookie: BrowserSecret,
     /// When it ends at the latest, on CLOCK_BOOTTIME.
     pub until: Duration,
+    /// What it is good for.
+    pub purpose: Purpose,
 }
 
 /// The links that wait and the sessions that live. Nothing of it outlives the process.
@@ -114,12 +149,14 @@ pub struct BrowserSessions {
 struct Waiting {
     code: Digest,
     uid: u32,
+    purpose: Purpose,
     until: Duration,
 }
 
 struct Live {
     cookie: Digest,
     uid: u32,
+    purpose: Purpose,
     last: Duration,
     until: Duration,
 }
@@ -128,16 +165,22 @@ struct Live {
 type Digest = [u8; digest::SHA256_OUTPUT_LEN];
 
 impl BrowserSessions {
-    /// Gives `uid` a link.
+    /// Gives `uid` a link to a session of this purpose.
     ///
     /// # Errors
     ///
     /// When too many links of other users wait, or the system has no random numbers.
-    pub fn link(&mut self, uid: u32, now: Duration) -> Result<Link, SessionError> {
+    pub fn link(
+        &mut self,
+        uid: u32,
+        purpose: Purpose,
+        now: Duration,
+    ) -> Result<Link, SessionError> {
         self.expire(now);
         let code = BrowserSecret::random()?;
         make_room(
             &mut self.links,
+            |link| link.purpose.is_like(&purpose),
             |link| link.uid == uid,
             |link| link.until,
             MAX_LINKS_OF_A_USER,
@@ -147,6 +190,7 @@ impl BrowserSessions {
         self.links.push(Waiting {
             code: digest_of(code.expose()),
             uid,
+            purpose,
             until,
         });
         Ok(Link { code, until })
@@ -177,6 +221,7 @@ impl BrowserSessions {
         let cookie = BrowserSecret::random()?;
         make_room(
             &mut self.sessions,
+            |session| session.purpose.is_like(&link.purpose),
             |session| session.uid == uid,
             |session| session.last,
             MAX_SESSIONS_OF_A_USER,
@@ -186,23 +231,25 @@ impl BrowserSessions {
         self.sessions.push(Live {
             cookie: digest_of(cookie.expose()),
             uid,
+            purpose: link.purpose.clone(),
             last: now,
             until,
         });
-        Ok(BrowserSession { cookie, until })
+        Ok(BrowserSession {
+            cookie,
+            until,
+            purpose: link.purpose,
+        })
     }
 
-    /// Whether the cookie is a live session of this user, which then has not been idle.
-    pub fn touch(&mut self, cookie: &str, uid: u32, now: Duration) -> bool {
+    /// What the cookie is good for, where it is a live session of this user, which then has not
+    /// been idle.
+    pub fn touch(&mut self, cookie: &str, uid: u32, now: Duration) -> Option<&Purpose> {
         self.expire(now);
-        match self.session_of(cookie, uid) {
-            Some(place) => {
-                let session = &mut self.sessions[place];
-                session.last = session.last.max(now);
-                true
-            }
-            None => false,
-        }
+        let place = self.session_of(cookie, uid)?;
+        let session = &mut self.sessions[place];
+        session.last = session.last.max(now);
+        Some(&session.purpose)
     }
 
     /// Ends a session of this user, and says whether there was one.
@@ -249,33 +296,38 @@ impl BrowserSessions {
 
 impl Live {
     fn is_live(&self, now: Duration) -> bool {
-        now < self.until && now < self.last.saturating_add(SESSION_IDLE)
+        now < self.until && now < self.last.saturating_add(self.purpose.idle())
     }
 }
 
 impl fmt::Debug for Waiting {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "uid {} until {:?}", self.uid, self.until)
+        let (uid, purpose) = (self.uid, &self.purpose);
+        write!(formatter, "uid {uid}, {purpose:?}, until {:?}", self.until)
     }
 }
 
 impl fmt::Debug for Live {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "uid {} until {:?}", self.uid, self.until)
+        let (uid, purpose) = (self.uid, &self.purpose);
+        write!(formatter, "uid {uid}, {purpose:?}, until {:?}", self.until)
     }
 }
 
-/// Makes room for one more: a user's oldest makes way for the same user's newest, and nobody's
-/// for another user's.
+/// Makes room for one more among those that are alike: a user's oldest makes way for the same
+/// user's newest, and nobody's for another user's.
 fn make_room<T>(
     entries: &mut Vec<T>,
+    alike: impl Fn(&T) -> bool,
     own: impl Fn(&T) -> bool,
     age: impl Fn(&T) -> Duration,
     most_of_one: usize,
     most: usize,
 ) -> Result<(), SessionError> {
+    let own = |entry: &T| alike(entry) && own(entry);
+    let all = entries.iter().filter(|entry| alike(entry)).count();
     let mine = entries.iter().filter(|entry| own(entry)).count();
-    let full = entries.len() >= most;
+    let full = all >= most;
     if mine >= most_of_one || (full && mine > 0) {
         let places = entries.iter().enumerate().filter(|(_, entry)| own(entry));
         if let Some((place, _)) = places.min_by_key(|(_, entry)| age(entry)) {
@@ -286,7 +338,7 @@ fn make_room<T>(
     match full {
         true => Err(SessionError::TooMany {
             expected: most,
-            found: entries.len(),
+            found: all,
         }),
         false => Ok(()),
     }
@@ -338,6 +390,9 @@ pub enum SessionError {
         /// How many there are.
         found: usize,
     },
+    /// A link for captions is given out over the Unix socket alone.
+    #[error("links are given out over the Unix socket alone")]
+    NotByPeer,
     /// The system's source failed.
     #[error("the system has no random numbers")]
     NoRandomNumbers,

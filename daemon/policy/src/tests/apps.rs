@@ -363,3 +363,61 @@ fn uses_are_noted_by_the_hour_and_saved_when_there_is_time() {
     let record = policy.app_record(&name("notes")).unwrap();
     assert_eq!(record.last_used(), Some(hour(1)));
 }
+
+#[test]
+fn a_page_of_captions_listens_as_its_application_and_does_nothing_else() {
+    let policy = registered();
+    let listen = ScopeSet::NONE.with(ScopeName::Listen);
+    let both = listen.with(ScopeName::Transcribe);
+    let operator = operator(&policy);
+    let register = |scopes| {
+        let changed = policy.register(&operator, app("notes", &[USER], scopes), wall(0));
+        changed.unwrap();
+    };
+    register(both);
+    let by_peer = ask::<Listen>(&policy, unix(USER), None, 1).unwrap();
+    let open = |uid| {
+        let link = policy.captions_link(&by_peer, at(1)).unwrap();
+        policy.open_link(link.code.expose(), loopback(uid), at(2))
+    };
+    assert!(open(OTHER).is_err() && open(OPERATOR).is_err());
+    let session = open(USER).unwrap();
+    let applicant = |uid: Option<u32>, second| Applicant {
+        session: Some(session.cookie.expose()),
+        ..Applicant::new(Origin::Loopback { uid }, at(second), wall(second))
+    };
+    let listens = |uid, second| policy.permit::<Listen>(&applicant(uid, second));
+
+    let permit = listens(Some(USER), 3).unwrap();
+    assert_eq!((permit.app(), permit.uid()), (&name("notes"), USER));
+    assert_eq!((permit.proof(), permit.scopes()), (Proof::Session, listen));
+    // It makes no other link, and reaches nothing else, of applications or of people.
+    let link = policy.captions_link(&permit, at(3)).map(|_| ());
+    assert_eq!(link, Err(SessionError::NotByPeer));
+    let denied = policy.permit::<Transcribe>(&applicant(Some(USER), 3));
+    assert_eq!(denied.unwrap_err(), Denial::NoToken);
+    let denied = policy.permit::<Tokens>(&applicant(Some(USER), 3));
+    assert_eq!(denied.unwrap_err(), Denial::NoToken);
+    let denied = policy.permit::<See>(&applicant(Some(USER), 3));
+    assert_eq!(denied.unwrap_err(), Denial::BadSession);
+    assert_eq!(listens(Some(OTHER), 3).unwrap_err(), Denial::BadSession);
+    assert_eq!(listens(None, 3).unwrap_err(), Denial::UnknownPeer);
+    // A page that says what it is to a server is no page of captions.
+    let token = Applicant {
+        bearer: Some("sk-anything"),
+        ..applicant(Some(USER), 3)
+    };
+    let denied = policy.permit::<Listen>(&token).unwrap_err();
+    assert_eq!(denied, Denial::BadToken);
+
+    // What the application may no more, its page may no more.
+    register(ScopeSet::NONE.with(ScopeName::Transcribe));
+    assert_eq!(
+        listens(Some(USER), 4).unwrap_err(),
+        insufficient("notes", "listen")
+    );
+    register(both);
+    assert!(listens(Some(USER), 5).is_ok());
+    policy.forget();
+    assert_eq!(listens(Some(USER), 6).unwrap_err(), Denial::BookSealed);
+}

@@ -245,6 +245,12 @@ fn a_browser_sees_by_a_session_and_does_nothing_else() {
         Denial::BadSession
     );
     assert_eq!(ask(None, cookie, 62).unwrap_err(), Denial::UnknownPeer);
+    // It is no page of captions.
+    let listens = policy.permit::<Listen>(&Applicant {
+        session: cookie,
+        ..Applicant::new(loopback(OPERATOR), at(62), wall(62))
+    });
+    assert_eq!(listens.unwrap_err(), Denial::BadSession);
     // It is no second factor's door.
     let applicant = Applicant::new(loopback(OPERATOR), at(62), wall(62));
     assert_eq!(
