@@ -85,7 +85,9 @@ fn who(event: &Event) -> (Option<&App>, Option<u32>) {
         | Event::CertificateIssued { app } => (Some(app), None),
         Event::SecondFactor { uid, .. }
         | Event::OperatorAction { uid, .. }
-        | Event::BrowserSession { uid, .. } => (None, Some(*uid)),
+        | Event::BrowserSession { uid, .. }
+        | Event::MicrophoneMuted { uid }
+        | Event::MicrophoneUnmuted { uid } => (None, Some(*uid)),
         _ => (None, None),
     }
 }
@@ -113,6 +115,12 @@ fn kind(event: &Event) -> &'static str {
         Event::SecondFactor { .. } => "second_factor",
         Event::OperatorAction { .. } => "operator_action",
         Event::BrowserSession { .. } => "browser_session",
+        Event::MicrophoneOpened { .. } => "microphone_opened",
+        Event::MicrophoneClosed { .. } => "microphone_closed",
+        Event::MicrophoneLost => "microphone_lost",
+        Event::MicrophoneBack { .. } => "microphone_back",
+        Event::MicrophoneMuted { .. } => "microphone_muted",
+        Event::MicrophoneUnmuted { .. } => "microphone_unmuted",
         Event::KeysRotated { .. } => "keys_rotated",
         Event::Alert(_) => "alert",
         Event::Released { .. } => "released",

@@ -57,6 +57,10 @@ pub struct Day {
     pub operator_actions: u64,
     /// Second factors that were wrong, used up, or not looked at.
     pub second_factors_refused: u64,
+    /// Times that the microphone was opened.
+    pub microphone_opened: u64,
+    /// Milliseconds that it was open, of the times that are over.
+    pub microphone_milliseconds: u64,
     /// Times that keys were replaced.
     pub keys_rotated: u64,
     /// Times that the gate closed.
@@ -117,6 +121,10 @@ impl Day {
                 outcome: FactorOutcome::Refused | FactorOutcome::Replayed | FactorOutcome::Locked,
                 ..
             } => count(&mut self.second_factors_refused, times),
+            Event::MicrophoneOpened { .. } => count(&mut self.microphone_opened, times),
+            Event::MicrophoneClosed { milliseconds } => {
+                count(&mut self.microphone_milliseconds, *milliseconds);
+            }
             Event::KeysRotated { .. } => count(&mut self.keys_rotated, times),
             Event::Gate { from, to, .. } => {
                 let closed = from.is_open() && !to.is_open();
@@ -207,8 +215,12 @@ mod tests {
             entry(0, 1, begun.clone()),
             entry(1, 1, begun),
             entry(1, 300, refused),
+            entry(1, 1, Event::MicrophoneOpened { rate: 48_000 }),
+            entry(1, 1, Event::MicrophoneClosed { milliseconds: 900 }),
         ]);
-        assert_eq!(summary.entries, 3);
+        assert_eq!(summary.entries, 5);
+        assert_eq!(summary.sum.microphone_opened, 1);
+        assert_eq!(summary.sum.microphone_milliseconds, 900);
         assert_eq!((summary.from, summary.to), (Some(5), Some(DAY + 5)));
         assert_eq!(summary.sum.requests, 2);
         assert_eq!(summary.days["1970-01-02"].requests_by_scope[&Scope::Vad], 1);

@@ -74,6 +74,8 @@ words! {
         ReviewAccess = "review_access",
         /// Replaced keys.
         RotateKeys = "rotate_keys",
+        /// Let the microphone be opened again.
+        UnmuteMicrophone = "unmute_microphone",
         /// Let go of somebody who was throttled or shut out.
         Release = "release",
         /// Had a link made for the browser.

@@ -49,6 +49,12 @@ pub struct Counters {
     pub second_factors_refused: u64,
     /// What operators and auditors did.
     pub operator_actions: u64,
+    /// Times that the microphone was opened.
+    pub microphone_opened: u64,
+    /// Times that the microphone's device was lost.
+    pub microphone_lost: u64,
+    /// Times that the microphone was muted.
+    pub microphone_muted: u64,
     /// Times that keys were replaced.
     pub keys_rotated: u64,
     /// Alerts, of any level.
@@ -104,6 +110,9 @@ impl Counters {
                 }
             },
             Event::OperatorAction { .. } => add(&mut self.operator_actions, 1),
+            Event::MicrophoneOpened { .. } => add(&mut self.microphone_opened, 1),
+            Event::MicrophoneLost => add(&mut self.microphone_lost, 1),
+            Event::MicrophoneMuted { .. } => add(&mut self.microphone_muted, 1),
             Event::KeysRotated { .. } => add(&mut self.keys_rotated, 1),
             Event::Alert(alert) => {
                 add(&mut self.alerts, 1);
@@ -123,6 +132,9 @@ impl Counters {
             | Event::AppRevoked { .. }
             | Event::CertificateIssued { .. }
             | Event::BrowserSession { .. }
+            | Event::MicrophoneClosed { .. }
+            | Event::MicrophoneBack { .. }
+            | Event::MicrophoneUnmuted { .. }
             | Event::Released { .. }
             | Event::AuditPurged { .. }
             | Event::AuditCut { .. }

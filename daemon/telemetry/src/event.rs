@@ -153,6 +153,33 @@ pub enum Event {
         /// Which of the two.
         part: SessionPart,
     },
+    /// The microphone was opened, for the first who listens or to stay warm.
+    MicrophoneOpened {
+        /// Samples a second.
+        rate: u32,
+    },
+    /// The microphone was closed: nobody listens any more, or it was muted.
+    MicrophoneClosed {
+        /// Milliseconds since it was opened.
+        milliseconds: u64,
+    },
+    /// The microphone's device is gone, or could not be opened. It is tried again.
+    MicrophoneLost,
+    /// The microphone's device is there again.
+    MicrophoneBack {
+        /// Milliseconds since it was lost.
+        milliseconds: u64,
+    },
+    /// The microphone was muted, and is closed.
+    MicrophoneMuted {
+        /// By whom.
+        uid: u32,
+    },
+    /// The microphone is muted no more.
+    MicrophoneUnmuted {
+        /// By whom.
+        uid: u32,
+    },
     /// Keys were replaced.
     KeysRotated {
         /// Which.

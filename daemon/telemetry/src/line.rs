@@ -34,6 +34,12 @@ impl fmt::Display for Event {
             }
             Event::OperatorAction { uid, action } => write!(f, "operator: {action} (uid {uid})"),
             Event::BrowserSession { uid, part } => write!(f, "browser session {part} (uid {uid})"),
+            Event::MicrophoneOpened { .. }
+            | Event::MicrophoneClosed { .. }
+            | Event::MicrophoneLost
+            | Event::MicrophoneBack { .. }
+            | Event::MicrophoneMuted { .. }
+            | Event::MicrophoneUnmuted { .. } => microphone(self, f),
             Event::KeysRotated { which, now } => {
                 let end = if *now { ", the earlier ones ended" } else { "" };
                 write!(f, "keys rotated: {which}{end}")
@@ -103,6 +109,23 @@ fn request(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             }
             write!(f, " over {door}")
         }
+        _ => Ok(()),
+    }
+}
+
+/// What becomes of the microphone.
+fn microphone(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match event {
+        Event::MicrophoneOpened { rate } => write!(f, "microphone opened at {rate} Hz"),
+        Event::MicrophoneClosed { milliseconds } => {
+            write!(f, "microphone closed after {milliseconds} ms")
+        }
+        Event::MicrophoneLost => write!(f, "microphone lost"),
+        Event::MicrophoneBack { milliseconds } => {
+            write!(f, "microphone back after {milliseconds} ms")
+        }
+        Event::MicrophoneMuted { uid } => write!(f, "microphone muted (uid {uid})"),
+        Event::MicrophoneUnmuted { uid } => write!(f, "microphone unmuted (uid {uid})"),
         _ => Ok(()),
     }
 }

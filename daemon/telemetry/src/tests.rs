@@ -226,6 +226,44 @@ fn kinds_of_conduct() -> Vec<(Event, Value, &'static str)> {
     ]
 }
 
+/// One of each kind that tells of the microphone.
+fn kinds_of_microphone() -> Vec<(Event, Value, &'static str)> {
+    vec![
+        (
+            Event::MicrophoneOpened { rate: 16_000 },
+            json!({"event": "microphone_opened", "rate": 16_000}),
+            "microphone opened at 16000 Hz",
+        ),
+        (
+            Event::MicrophoneClosed {
+                milliseconds: 90_000,
+            },
+            json!({"event": "microphone_closed", "milliseconds": 90_000}),
+            "microphone closed after 90000 ms",
+        ),
+        (
+            Event::MicrophoneLost,
+            json!({"event": "microphone_lost"}),
+            "microphone lost",
+        ),
+        (
+            Event::MicrophoneBack { milliseconds: 750 },
+            json!({"event": "microphone_back", "milliseconds": 750}),
+            "microphone back after 750 ms",
+        ),
+        (
+            Event::MicrophoneMuted { uid: 7 },
+            json!({"event": "microphone_muted", "uid": 7}),
+            "microphone muted (uid 7)",
+        ),
+        (
+            Event::MicrophoneUnmuted { uid: 7 },
+            json!({"event": "microphone_unmuted", "uid": 7}),
+            "microphone unmuted (uid 7)",
+        ),
+    ]
+}
+
 /// One of each kind that tells of the audit log.
 fn kinds_of_audit() -> Vec<(Event, Value, &'static str)> {
     let digest = ChainDigest([0x0c; 32]);
@@ -271,7 +309,13 @@ fn kinds_of_audit() -> Vec<(Event, Value, &'static str)> {
 
 /// One of each kind.
 fn all_kinds() -> Vec<(Event, Value, &'static str)> {
-    [kinds(), kinds_of_conduct(), kinds_of_audit()].concat()
+    [
+        kinds(),
+        kinds_of_conduct(),
+        kinds_of_microphone(),
+        kinds_of_audit(),
+    ]
+    .concat()
 }
 
 #[test]
@@ -388,7 +432,7 @@ fn everything_is_counted_where_it_belongs() {
         telemetry.record(Event::Gate { from, to, reason });
     }
     let expected = Counters {
-        events: 42,
+        events: 48,
         requests_begun: 1,
         requests_ended: 2,
         requests_failed: 1,
@@ -408,6 +452,9 @@ fn everything_is_counted_where_it_belongs() {
         second_factors_passed: 1,
         second_factors_refused: 1,
         operator_actions: 1,
+        microphone_opened: 1,
+        microphone_lost: 1,
+        microphone_muted: 1,
         keys_rotated: 1,
         alerts: 1,
         quarantines: 1,

@@ -92,6 +92,13 @@ fn particular(event: &Event) -> Vec<(&'static str, String)> {
         Event::SecondFactor { outcome, .. } => vec![("outcome", outcome.to_string())],
         Event::OperatorAction { action, .. } => vec![("act", action.to_string())],
         Event::BrowserSession { part, .. } => vec![("act", part.to_string())],
+        Event::MicrophoneOpened { rate } => {
+            vec![("cn2Label", "rate".to_owned()), ("cn2", rate.to_string())]
+        }
+        Event::MicrophoneClosed { milliseconds } | Event::MicrophoneBack { milliseconds } => vec![
+            ("cn2Label", "milliseconds".to_owned()),
+            ("cn2", milliseconds.to_string()),
+        ],
         Event::KeysRotated { which, .. } => vec![("act", which.to_string())],
         Event::WorkerEnded { why, .. } => vec![("reason", why.to_string())],
         Event::Alert(alert) => vec![

@@ -7,7 +7,7 @@
 //! | applications, keys and certificates, and what operators did | Entity Management, 3004 |
 //! | alerts | Detection Finding, 2004 |
 //! | the audit log itself | Event Log Activity, 1008 |
-//! | the daemon, its gate and its workers | Application Lifecycle, 6002 |
+//! | the daemon, its gate, its workers and its microphone | Application Lifecycle, 6002 |
 
 use earnest_telemetry::{
     Action, Alert, AlertLevel, Event, FactorOutcome, GateState, Refusal, SessionPart,
@@ -149,6 +149,12 @@ fn classify(event: &Event) -> (Class, Activity) {
         Event::AuditDamaged { .. } => (EVENT_LOG, other("Damage")),
         Event::Started | Event::WorkerStarted { .. } => (LIFECYCLE, Activity(3, "Start")),
         Event::Stopping | Event::WorkerEnded { .. } => (LIFECYCLE, Activity(4, "Stop")),
+        Event::MicrophoneOpened { .. } | Event::MicrophoneBack { .. } => {
+            (LIFECYCLE, Activity(3, "Start"))
+        }
+        Event::MicrophoneClosed { .. } | Event::MicrophoneLost => (LIFECYCLE, Activity(4, "Stop")),
+        Event::MicrophoneMuted { .. } => (LIFECYCLE, Activity(7, "Disable")),
+        Event::MicrophoneUnmuted { .. } => (LIFECYCLE, Activity(6, "Enable")),
         Event::Gate { to, .. } => match to {
             GateState::Attested => (LIFECYCLE, Activity(6, "Enable")),
             GateState::Closed => (LIFECYCLE, Activity(7, "Disable")),
@@ -165,7 +171,9 @@ fn classify(event: &Event) -> (Class, Activity) {
 fn deed(action: Action) -> Activity {
     match action {
         Action::AddApp | Action::CertifyApp | Action::PutCommands | Action::Enrol => CREATE,
-        Action::ChangeApp | Action::RotateKeys | Action::Release => UPDATE,
+        Action::ChangeApp | Action::RotateKeys | Action::Release | Action::UnmuteMicrophone => {
+            UPDATE
+        }
         Action::RevokeApp | Action::RemoveCommands => DELETE,
         Action::ReviewAccess
         | Action::ReadAudit
@@ -190,7 +198,8 @@ fn status(event: &Event) -> usize {
         | Event::ConfigurationRefused
         | Event::AuditLost { .. }
         | Event::AuditDamaged { .. }
-        | Event::AuditUnavailable => true,
+        | Event::AuditUnavailable
+        | Event::MicrophoneLost => true,
         _ => false,
     };
     1 + usize::from(failed)
@@ -267,6 +276,12 @@ fn particular(event: &Event, app: Option<&str>, user: Option<&str>) -> Vec<(&'st
         | Event::Sandbox { .. }
         | Event::WorkerStarted { .. }
         | Event::WorkerEnded { .. }
+        | Event::MicrophoneOpened { .. }
+        | Event::MicrophoneClosed { .. }
+        | Event::MicrophoneLost
+        | Event::MicrophoneBack { .. }
+        | Event::MicrophoneMuted { .. }
+        | Event::MicrophoneUnmuted { .. }
         | Event::ConfigurationRefused => lifecycle(event),
     }
 }
@@ -337,6 +352,10 @@ fn lifecycle(event: &Event) -> Vec<(&'static str, Value)> {
         Event::WorkerEnded { worker, why } => {
             fields.push(("status_detail", json!(why)));
             fields.push(("unmapped", json!({"worker": worker})));
+        }
+        Event::MicrophoneOpened { rate } => fields.push(("unmapped", json!({"rate": rate}))),
+        Event::MicrophoneClosed { milliseconds } | Event::MicrophoneBack { milliseconds } => {
+            fields.push(("duration", json!(milliseconds)));
         }
         _ => {}
     }
@@ -425,6 +444,8 @@ mod tests {
             (Event::SecondFactor { uid, outcome }, 300_201, "user"),
             (Event::KeysRotated { which, now }, 300_403, "entity"),
             (Event::AuditUnavailable, 100_807, "log_name"),
+            (Event::MicrophoneOpened { rate: 16_000 }, 600_203, "app"),
+            (Event::MicrophoneMuted { uid }, 600_207, "actor"),
             (
                 Event::OperatorAction {
                     uid,
