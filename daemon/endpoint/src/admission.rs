@@ -11,11 +11,12 @@ use earnest_telemetry::{App, Refusal as Reason};
 use http::request::Parts;
 
 use crate::allowance::Allowance;
-use crate::caller::{because, permit};
+use crate::caller::{Caller, because, permit};
 use crate::house::Serving;
 use crate::record::Bill;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
+use crate::tether::Tether;
 use crate::work::whole_seconds;
 
 /// Leave to have work done, all of it: the policy's, a place within the application's limits, an
@@ -79,6 +80,27 @@ pub(crate) async fn admit<S: Work>(
     })
 }
 
+/// [`admit`]ted to hear the microphone, with what it takes to ask again whether that still holds.
+#[derive(Debug)]
+pub(crate) struct Attending<S: Work> {
+    pub(crate) admitted: Admitted<S>,
+    pub(crate) tether: Tether,
+}
+
+impl<S: Work> FromRequestParts<Arc<Shared>> for Attending<S> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        shared: &Arc<Shared>,
+    ) -> Result<Attending<S>, Refusal> {
+        let admitted = admit::<S>(parts, shared).await?;
+        let caller = Caller::from_request_parts(parts, shared).await?;
+        let tether = Tether::of(parts, caller, &admitted.permit);
+        Ok(Attending { admitted, tether })
+    }
+}
+
 /// How many requests that cost no work an application may make for each that does: it looks
 /// models up and renews tokens, and every request takes a line or two in the audit log, which
 /// nobody is to fill.
@@ -118,7 +140,7 @@ pub(crate) fn lightly<S: Scope>(shared: &Shared, permit: &Permit<S>) -> Result<(
 /// # Errors
 ///
 /// When it, or its user, is in quarantine.
-fn standing<S: Work>(shared: &Shared, permit: &Permit<S>) -> Result<f32, Refusal> {
+pub(crate) fn standing<S: Work>(shared: &Shared, permit: &Permit<S>) -> Result<f32, Refusal> {
     let subjects = [
         Subject::App(App::new(permit.app().as_str())),
         Subject::Uid(permit.uid()),

@@ -1,31 +1,35 @@
-//! The way in for a browser, and the page that it sees.
+//! The way in for a browser, and the status page that it sees.
 //!
 //! A link opens a session once, over TLS and for the user that it was given to. The session is a
-//! cookie that no script reads and no other site sends, and lets its holder see and nothing else.
+//! cookie that no script reads and no other site sends, and lets its holder see and nothing else;
+//! or listen as the application that asked for the link, and nothing else.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::body::Body;
+use axum::extract::{FromRequestParts as _, Request, State};
 use axum::response::{IntoResponse, Response};
-use earnest_policy::{Browse, See, SessionError};
+use earnest_policy::{Browse, Listen, Purpose, See, SessionError};
 use earnest_telemetry::{Action, Event, Refusal as Reason, Scope, SessionPart};
 use http::header::{
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, SET_COOKIE, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use hyper::body::Body as HttpBody;
 
 use crate::auditing::parameter;
 use crate::caller::{Caller, OverClosed, OverTls, OverUnix, Permitted, SESSION_COOKIE};
 use crate::changes::act;
-use crate::json::json;
+use crate::json::{json, read_json};
+use crate::limits::JSON_BYTES;
 use crate::page::{
     self, AlertState, AppState, AuditState, EventState, LoadState, PAGE_POLICY, PageState, STYLE,
     SelfTestState,
 };
 use crate::record::Bill;
 use crate::refusal::Refusal;
-use crate::shapes::LinkAnswer;
+use crate::shapes::{LinkAnswer, LinkPurpose, LinkRequest};
 use crate::shared::Shared;
 use crate::work::whole_seconds;
 
@@ -36,22 +40,51 @@ const LINKS_RETRY_SECONDS: u64 = 60;
 pub(crate) async fn link(
     _: OverUnix,
     State(shared): State<Arc<Shared>>,
-    Permitted(permit): Permitted<Browse>,
     bill: Bill,
+    request: Request,
 ) -> Result<Response, Refusal> {
-    let mut places = shared.listeners.iter();
-    let place = places.find(|place| place.starts_with("https://"));
-    let place = place.ok_or(Refusal::Conflict {
-        param: "listen",
-        state: "the daemon listens on no address with TLS",
-    })?;
-    act(&shared, &bill, permit.uid(), Action::LinkBrowser).await?;
+    let (mut head, body) = request.into_parts();
+    // The kernel says who this is, and what is asked for says which leave it takes.
+    let purpose = purpose(&head.headers, body).await?;
     let now = shared.now();
-    let link = shared.policy.link(&permit, now).map_err(too_many)?;
+    let link = match purpose {
+        LinkPurpose::Status => {
+            let leave = Permitted::<Browse>::from_request_parts(&mut head, &shared);
+            let Permitted(permit) = leave.await?;
+            place(&shared)?;
+            act(&shared, &bill, permit.uid(), Action::LinkBrowser).await?;
+            shared.policy.link(&permit, now)
+        }
+        LinkPurpose::Captions => {
+            let leave = Permitted::<Listen>::from_request_parts(&mut head, &shared);
+            let Permitted(permit) = leave.await?;
+            shared.policy.captions_link(&permit, now)
+        }
+    };
+    let link = link.map_err(too_many)?;
     Ok(json(&LinkAnswer {
-        url: format!("{place}/open?code={}", link.code.expose()),
+        url: format!("{}/open?code={}", place(&shared)?, link.code.expose()),
         expires_in: link.until.saturating_sub(now).as_secs(),
     }))
+}
+
+/// What the link is for. A request without a body is for the status.
+async fn purpose(headers: &HeaderMap, body: Body) -> Result<LinkPurpose, Refusal> {
+    if HttpBody::is_end_stream(&body) && !headers.contains_key(CONTENT_TYPE) {
+        return Ok(LinkPurpose::Status);
+    }
+    let LinkRequest { purpose } = read_json(headers, body, JSON_BYTES).await?;
+    Ok(purpose)
+}
+
+/// Where a browser finds the daemon.
+fn place(shared: &Shared) -> Result<&str, Refusal> {
+    let mut places = shared.listeners.iter();
+    let place = places.find(|place| place.starts_with("https://"));
+    place.map(String::as_str).ok_or(Refusal::Conflict {
+        param: "listen",
+        state: "the daemon listens on no address with TLS",
+    })
 }
 
 fn too_many(error: SessionError) -> Refusal {
@@ -94,7 +127,11 @@ pub(crate) async fn open(
     let mut headers = HeaderMap::new();
     let cookie = HeaderValue::from_str(&cookie).map_err(|_| Refusal::WorkerFailed)?;
     headers.insert(SET_COOKIE, cookie);
-    headers.insert(LOCATION, HeaderValue::from_static("/"));
+    let page = match session.purpose {
+        Purpose::Seeing => "/",
+        Purpose::Captions { .. } => "/captions",
+    };
+    headers.insert(LOCATION, HeaderValue::from_static(page));
     // The address has a code in it, though one that is used up.
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     Ok((StatusCode::SEE_OTHER, headers).into_response())

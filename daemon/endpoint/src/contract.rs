@@ -67,6 +67,8 @@ fn refusals() -> Vec<Refusal> {
         Refusal::AuditUnavailable,
         Refusal::StateUnavailable,
         Refusal::KeysUnavailable,
+        Refusal::MicrophoneDisabled,
+        Refusal::FellBehind,
         Refusal::WorkerFailed,
     ]
 }

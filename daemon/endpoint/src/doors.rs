@@ -123,6 +123,7 @@ impl Daemon {
             audit_folder,
             watch: Watch::new(Options::default()),
             house: Arc::new(Empty(gate)),
+            live: None,
             model: ServedModel {
                 id: "moonshine-tiny-en".to_owned(),
                 owner: "useful-sensors".to_owned(),
@@ -157,7 +158,7 @@ impl Daemon {
                 gid: uid,
                 pid: None,
             },
-            Door::Port { .. } => Origin::Loopback { uid: Some(uid) },
+            Door::Port { .. } | Door::Wyoming => Origin::Loopback { uid: Some(uid) },
         };
         let (method, path) = request;
         let mut asked = Request::builder().method(method).uri(path);

@@ -5,7 +5,9 @@
 //! "Metadata"). And a page whose name was made to point to loopback (DNS rebinding) sends that
 //! name as `Host`. So the host must be this device's own name for itself, no origin may be given
 //! but those that an operator listed, and no page of another site gets in. There is no answer
-//! that lets a page of another origin read it: no CORS header is ever sent.
+//! that lets a page of another origin read it: no CORS header is ever sent. The daemon's own
+//! pages, which come with TLS alone, are of the origin that `Host` names with its port; a page
+//! of another port is of another origin, though browsers send it the same cookies.
 
 use std::net::IpAddr;
 
@@ -29,13 +31,15 @@ pub(crate) enum Door {
         /// Whether it speaks TLS.
         tls: bool,
     },
+    /// A place of the Wyoming protocol, which no request of HTTP comes through.
+    Wyoming,
 }
 
 impl Door {
     /// The port that a host without one means.
     fn implied(self) -> Option<u16> {
         match self {
-            Door::Unix => None,
+            Door::Unix | Door::Wyoming => None,
             Door::Port { tls: true, .. } => Some(443),
             Door::Port { tls: false, .. } => Some(80),
         }
@@ -54,7 +58,7 @@ pub(crate) fn check(
     allowed: &[String],
 ) -> Result<(), Refusal> {
     check_host(door, uri, headers)?;
-    check_origin(headers, allowed)
+    check_origin(door, headers, allowed)
 }
 
 fn check_host(door: Door, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
@@ -97,15 +101,18 @@ fn is_own(host: &str, door: Door) -> bool {
     (is_name || is_address) && port == Some(number)
 }
 
-fn check_origin(headers: &HeaderMap, allowed: &[String]) -> Result<(), Refusal> {
+fn check_origin(door: Door, headers: &HeaderMap, allowed: &[String]) -> Result<(), Refusal> {
+    let own = own_origin(door, headers);
+    let mut listed = false;
     for origin in headers.get_all(ORIGIN) {
-        let is_allowed = |known: &String| known.as_bytes() == origin.as_bytes();
-        if !allowed.iter().any(is_allowed) {
-            return Err(Refusal::ForeignOrigin);
+        let is = |known: &String| known.as_bytes() == origin.as_bytes();
+        match allowed.iter().any(is) {
+            true => listed = true,
+            false if own.as_ref().is_some_and(is) => {}
+            false => return Err(Refusal::ForeignOrigin),
         }
     }
     // An image or a form of another site sends no origin with a GET, and this header still.
-    let listed = headers.contains_key(ORIGIN);
     for site in headers.get_all(SEC_FETCH_SITE) {
         let is_near = matches!(site.as_bytes(), b"none" | b"same-origin");
         if !is_near && !listed {
@@ -113,6 +120,12 @@ fn check_origin(headers: &HeaderMap, allowed: &[String]) -> Result<(), Refusal> 
         }
     }
     Ok(())
+}
+
+/// The origin of this daemon's own pages, by the host that was checked before.
+fn own_origin(door: Door, headers: &HeaderMap) -> Option<String> {
+    let host = headers.get(HOST)?.to_str().ok()?;
+    matches!(door, Door::Port { tls: true, .. }).then(|| format!("https://{host}"))
 }
 
 #[cfg(test)]
@@ -238,6 +251,38 @@ mod tests {
             ],
             listed
         ));
+    }
+
+    #[test]
+    fn the_daemons_own_pages_are_of_its_own_origin_and_port() {
+        let check = |door, origin: &str, site: &str| {
+            let headers = [
+                ("host", "localhost:8473"),
+                ("origin", origin),
+                ("sec-fetch-site", site),
+            ];
+            outcome(door, &headers, &[]).is_none()
+        };
+        assert!(check(TLS, "https://localhost:8473", "same-origin"));
+        for site in ["cross-site", "same-site", ""] {
+            assert!(!check(TLS, "https://localhost:8473", site), "{site}");
+        }
+        for other in [
+            "https://localhost",
+            "https://localhost:8474",
+            "https://127.0.0.1:8473",
+            "http://localhost:8473",
+            "https://localhost:8473/",
+        ] {
+            assert!(!check(TLS, other, "same-origin"), "{other}");
+        }
+        let clear = Door::Port {
+            number: 8473,
+            tls: false,
+        };
+        assert!(!check(clear, "http://localhost:8473", "same-origin"));
+        assert!(!check(clear, "https://localhost:8473", "same-origin"));
+        assert!(!check(Door::Unix, "https://localhost:8473", "same-origin"));
     }
 
     proptest! {

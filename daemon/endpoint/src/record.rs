@@ -386,7 +386,8 @@ fn reason(refusal: &Refusal) -> Option<Reason> {
         Refusal::MethodNotAllowed
         | Refusal::TranslationNotOffered
         | Refusal::UnsupportedLanguage { .. }
-        | Refusal::UnsupportedMediaType => Some(Reason::Unsupported),
+        | Refusal::UnsupportedMediaType
+        | Refusal::MicrophoneDisabled => Some(Reason::Unsupported),
         Refusal::Missing { .. }
         | Refusal::Invalid { .. }
         | Refusal::Conflict { .. }
@@ -395,7 +396,7 @@ fn reason(refusal: &Refusal) -> Option<Reason> {
         | Refusal::MalformedJson
         | Refusal::InvalidAudio => Some(Reason::Malformed),
         Refusal::TooLarge => Some(Reason::TooLarge),
-        Refusal::TooSlow => Some(Reason::TimedOut),
+        Refusal::TooSlow | Refusal::FellBehind => Some(Reason::TimedOut),
         Refusal::Busy { .. } => Some(Reason::Busy),
         Refusal::RateLimited { .. } => Some(Reason::RateLimited),
         Refusal::BudgetSpent { .. } => Some(Reason::BudgetSpent),

@@ -42,20 +42,33 @@ impl Redactor {
             return self.end();
         };
         if self.held.len() >= MOST_HELD {
-            let mut all = self.end();
-            let mut closed = places.iter().zip(&mut all);
-            // Each text that the open number is in ends in it.
-            closed
-                .by_ref()
-                .filter(|(place, _)| place.end > open)
-                .for_each(|(_, segment)| close(segment));
-            return all;
+            return self.give_up();
         }
         let complete = places.iter().take_while(|place| place.end <= open).count();
         let mut ready = redacted(&self.rules, &self.held);
         ready.truncate(complete);
         self.held.drain(..complete);
         ready
+    }
+
+    /// All that is held, though something may come after it: without the whole of the number that
+    /// it may be in the middle of.
+    pub(crate) fn give_up(&mut self) -> Vec<Segment> {
+        let (joined, places) = joined(&self.held);
+        let open = self.rules.held_from(&joined).unwrap_or(joined.len());
+        let mut all = self.end();
+        // Each text that the open number is in ends in it.
+        places
+            .iter()
+            .zip(&mut all)
+            .filter(|(place, _)| place.end > open)
+            .for_each(|(_, segment)| close(segment));
+        all
+    }
+
+    /// Whether anything is held.
+    pub(crate) fn holds(&self) -> bool {
+        !self.held.is_empty()
     }
 
     /// All that is held: nothing comes after it.

@@ -116,6 +116,10 @@ pub(crate) enum Refusal {
     StateUnavailable,
     /// The device's keys are not to be had now.
     KeysUnavailable,
+    /// The configuration lets nobody listen.
+    MicrophoneDisabled,
+    /// What was told was not read in time.
+    FellBehind,
     /// The worker of this request failed. The next request gets another one.
     WorkerFailed,
 }
@@ -165,6 +169,8 @@ impl Refusal {
             Refusal::AuditUnavailable => "audit_unavailable",
             Refusal::StateUnavailable => "state_unavailable",
             Refusal::KeysUnavailable => "keys_unavailable",
+            Refusal::MicrophoneDisabled => "microphone_disabled",
+            Refusal::FellBehind => "too_slow",
             Refusal::WorkerFailed => "worker_failed",
         }
     }
@@ -193,10 +199,10 @@ impl Refusal {
             | Refusal::MalformedBody
             | Refusal::MalformedJson
             | Refusal::InvalidAudio => StatusCode::BAD_REQUEST,
-            Refusal::Conflict { .. } => StatusCode::CONFLICT,
+            Refusal::Conflict { .. } | Refusal::MicrophoneDisabled => StatusCode::CONFLICT,
             Refusal::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Refusal::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Refusal::TooSlow | Refusal::FellBehind => StatusCode::REQUEST_TIMEOUT,
             Refusal::Busy { .. }
             | Refusal::RateLimited { .. }
             | Refusal::BudgetSpent { .. }
@@ -302,6 +308,10 @@ impl Refusal {
                 "The change could not be saved. Look at how things stand before you make it again."
             }
             Refusal::KeysUnavailable => "The device's keys are not to be had now.",
+            Refusal::MicrophoneDisabled => {
+                "The microphone is turned off in the configuration: nobody listens."
+            }
+            Refusal::FellBehind => "What was told was not read in time.",
             Refusal::WorkerFailed => "The worker of this request failed. Please ask again.",
             _ => return None,
         })

@@ -18,8 +18,8 @@ use crate::json::json;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 use crate::{
-    activity, alerts, apps, auditing, browser, command, command_lists, keys, people, review,
-    stream, tokens, transcribe,
+    activity, alerts, apps, auditing, browser, captions, command, command_lists, keys, listen,
+    microphone, people, review, stream, tokens, transcribe,
 };
 
 /// The description of the interface, which a test holds to [`routes`].
@@ -35,6 +35,13 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/v1/audio/transcriptions", post(transcribe::transcribe)),
         ("/v1/audio/translations", post(translate)),
         ("/v1/commands", post(command::command)),
+        ("/v1/listen", get(listen::listen)),
+        ("/v1/listen/commands", get(listen::commands)),
+        (
+            "/v1/microphone",
+            get(microphone::state).put(microphone::mute),
+        ),
+        ("/v1/microphone/devices", get(microphone::devices)),
         ("/v1/models", get(models)),
         ("/v1/models/{model}", get(model)),
         ("/v1/token", post(tokens::issue).delete(tokens::revoke)),
@@ -48,6 +55,9 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
 fn routes_of_people() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
     vec![
         ("/", get(browser::page)),
+        ("/captions", get(captions::page)),
+        ("/captions.css", get(captions::style)),
+        ("/captions.js", get(captions::script)),
         ("/open", get(browser::open)),
         ("/status.css", get(browser::style)),
         ("/v1/access-review", get(review::review)),

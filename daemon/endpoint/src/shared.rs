@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use earnest_anomaly::{Observation, Subject, Watch};
 use earnest_audit::{Log, Note};
+use earnest_live::Live;
 use earnest_policy::{AnswerRules, LockedOut, Lockout, Policy, Source};
 use earnest_telemetry::{Alert, App, Event, Recorded, Telemetry, WallClock};
 use earnest_traces::Traces;
@@ -17,6 +18,7 @@ use tokio::time::Instant;
 use crate::crowd::Crowd;
 use crate::house::{House, SaveError, Serving};
 use crate::limits::Limits;
+use crate::microphone::report;
 use crate::models::ServedModel;
 use crate::page::LastHour;
 use crate::record::Bill;
@@ -42,6 +44,8 @@ pub struct Parts {
     pub traces: Traces,
     /// The daemon around it.
     pub house: Arc<dyn House>,
+    /// The microphone, where the daemon has one to listen to.
+    pub live: Option<Live>,
     /// The model that is served.
     pub model: ServedModel,
     /// Bounds on requests.
@@ -65,6 +69,7 @@ pub(crate) struct Shared {
     pub(crate) watch: Watch,
     pub(crate) traces: Traces,
     pub(crate) house: Arc<dyn House>,
+    pub(crate) live: Option<Live>,
     pub(crate) model: ServedModel,
     pub(crate) limits: Limits,
     pub(crate) answers: AnswerRules,
@@ -117,6 +122,7 @@ impl Shared {
             watch: parts.watch,
             traces: parts.traces,
             house: parts.house,
+            live: parts.live,
             model: parts.model,
             limits: parts.limits,
             answers: parts.answers,
@@ -276,6 +282,7 @@ impl Shared {
                 .serving()
                 .map(|serving| WorkersReport::of(&serving.pool.status())),
             listeners: self.listeners.clone(),
+            microphone: self.live.as_ref().map(|live| report(&live.status(), now)),
             live_tokens: self.policy.live_tokens(now),
             alerts: crate::alerts::open(self),
             counters: self.telemetry.counters(),

@@ -5,7 +5,7 @@ use earnest_pool::PoolStatus;
 use earnest_telemetry::Counters;
 use serde::{Deserialize, Serialize};
 
-use crate::shapes::AlertEntry;
+use crate::shapes::{AlertEntry, MicrophoneReport};
 
 /// How the daemon fares: the answer to `GET /v1/status`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct StatusReport {
     pub workers: Option<WorkersReport>,
     /// Where it listens.
     pub listeners: Vec<String>,
+    /// The microphone, and who listens to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub microphone: Option<MicrophoneReport>,
     /// Tokens that are live.
     pub live_tokens: usize,
     /// Alerts that stand, the gravest first.

@@ -1,6 +1,7 @@
 //! A daemon without a TPM and without a model: a real gate on inputs that it is given, a real
 //! pool of workers that follow a script, real sockets.
 
+pub(crate) mod microphone;
 pub(crate) mod worker;
 
 use std::ffi::OsString;
@@ -23,10 +24,12 @@ use earnest_gate::{
     Answer, Gate, KnownAnswers, Measurement, Mode, Schedule, Status, UnsealedModel,
 };
 use earnest_listen::{Listeners, LoopbackAddress, Plan, TlsIdentity, UnixPath, UnixPlan};
+use earnest_live::{Live, LiveSettings};
 use earnest_policy::{AllowList, AnswerRules, AppId, AppLimits, Book, Policy};
 use earnest_pool::{Pool, PoolOptions};
 use earnest_telemetry::{Clock, KeyKind, Telemetry, WallClock};
 use earnest_traces::Traces;
+use microphone::Script;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -60,6 +63,8 @@ pub(crate) struct Setting {
     pub(crate) book: Book,
     /// The bounds of the audit log.
     pub(crate) audit: earnest_audit::Options,
+    /// The microphone, and how it is listened to.
+    pub(crate) microphone: Option<(Script, LiveSettings)>,
 }
 
 impl Setting {
@@ -82,6 +87,7 @@ impl Setting {
             port: 0,
             book: Book::default(),
             audit: earnest_audit::Options::default(),
+            microphone: None,
         }
     }
 }
@@ -301,6 +307,9 @@ impl Daemon {
             anchor: Mutex::default(),
         });
         house.open();
+        let live = setting.microphone.map(|(script, settings)| {
+            Live::new(settings, move || script.source(), telemetry.clone())
+        });
         let parts = Parts {
             policy,
             wall,
@@ -311,6 +320,7 @@ impl Daemon {
             answers: setting.answers,
             telemetry: telemetry.clone(),
             house: Arc::clone(&house) as Arc<dyn House>,
+            live,
             model: ServedModel {
                 id: "moonshine-tiny-en".to_owned(),
                 owner: "useful-sensors".to_owned(),
