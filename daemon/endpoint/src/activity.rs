@@ -50,7 +50,7 @@ async fn collect(mut heard: Heard) -> Result<ActivityAnswer, Refusal> {
                 return Ok(answer);
             }
             // No task of this route has any; and if it had, this scope gets no text.
-            News::Speech(_) | News::Segment(_) => {}
+            News::Speech(_) | News::Segment(_) | News::Partial(_) | News::Stopped(_) => {}
         }
     }
 }

@@ -4,6 +4,7 @@
 //! token, no probability of one: they would help whoever wants to copy the model, and help
 //! nobody to read.
 
+use earnest_channel::Partial;
 use earnest_transcript::{Ending, FormatName, Milliseconds, Options, Segment, SegmentObject};
 use serde::Serialize;
 
@@ -34,6 +35,15 @@ pub(crate) fn outward(segment: Segment) -> Segment {
             })
             .collect(),
         ..segment
+    }
+}
+
+/// The partial with what may leave. What begins with another text does so still.
+pub(crate) fn outward_partial(partial: Partial) -> Partial {
+    Partial {
+        stable: earnest_printable::printable(&partial.stable),
+        tentative: earnest_printable::printable(&partial.tentative),
+        ..partial
     }
 }
 

@@ -167,7 +167,7 @@ async fn tell(mut heard: Heard, words: bool, pieces: &Pieces) -> Result<(), Refu
             News::Speech(at) => StreamLine::SpeechStarted { at: at.seconds() },
             News::Segment(segment) => StreamLine::Segment(SegmentLine::of(segment, words)),
             // No task of this route has any.
-            News::Activity(..) => continue,
+            News::Activity(..) | News::Partial(_) | News::Stopped(_) => continue,
             News::End(report) => {
                 pieces.send(StreamLine::done(&report).encode()).await;
                 return Ok(());

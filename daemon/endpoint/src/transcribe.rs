@@ -199,7 +199,7 @@ async fn tell(mut news: News, mut heard: Heard, pieces: &Pieces) -> Result<(), R
     let mut text = String::new();
     loop {
         match news {
-            News::Speech(_) | News::Activity(..) => {}
+            News::Speech(_) | News::Activity(..) | News::Partial(_) | News::Stopped(_) => {}
             News::Segment(segment) if segment.text.is_empty() => {}
             News::Segment(segment) => {
                 let delta = match text.is_empty() {

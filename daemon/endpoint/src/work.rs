@@ -8,14 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use earnest_channel::{Failure, Job, Report, SoundFault, SoundKind};
+use earnest_channel::{
+    Failure, Job, LiveTask, MAX_LIVE_SILENCE, MIN_LIVE_SILENCE, Partial, Report, SoundFault,
+    SoundKind, Task,
+};
 use earnest_policy::{AnswerRules, Work as WorkScope};
 use earnest_pool::{BeginError, Event, Events, SessionError, SessionOver, SoundSender};
 use earnest_transcript::{Milliseconds, Segment};
 
 use crate::admission::Admitted;
 use crate::allowance::Allowance;
-use crate::answer::{Transcript, outward};
+use crate::answer::{Transcript, outward, outward_partial};
 use crate::record::Bill;
 use crate::redact::Redactor;
 use crate::refusal::Refusal;
@@ -24,6 +27,9 @@ use crate::shared::Shared;
 /// Below this mean logarithm of probabilities a text is more likely wrong than right: the bound
 /// that Whisper's own decoder falls back at. It is counted, whatever the policy's floor is.
 const LOW_CERTAINTY: f32 = -1.0;
+
+/// What waits at most behind a segment that is held: minutes of people who clear their throats.
+const MOST_WAITING: usize = 256;
 
 /// A job under way: its sound is not complete yet.
 #[derive(Debug)]
@@ -48,8 +54,8 @@ pub(crate) struct Sound {
 #[derive(Debug)]
 pub(crate) struct Heard {
     events: Events,
-    /// What may be told and was not yet.
-    news: VecDeque<News>,
+    /// What may be told and was not yet, in its order.
+    news: VecDeque<Told>,
     is_over: bool,
     rules: AnswerRules,
     redactor: Redactor,
@@ -64,10 +70,42 @@ pub(crate) enum News {
     Speech(Milliseconds),
     /// Somebody spoke from here to there.
     Activity(Milliseconds, Milliseconds),
-    /// What was said.
+    /// What is heard of an utterance under way, in a live job.
+    Partial(Partial),
+    /// What was said. In a live job it is of the utterance that began last.
     Segment(Segment),
+    /// The utterance is over, in a live job.
+    Stopped(Milliseconds),
     /// That was all.
     End(Report),
+}
+
+/// Something that has its place among what is told.
+#[derive(Debug)]
+enum Told {
+    /// It can be told.
+    Now(News),
+    /// A segment that is held, because it may end in the middle of a number. What was heard
+    /// after it waits, too, so that everything is told in its order.
+    Held,
+}
+
+/// What is wanted of sound that is written down as it is said: a silence so long ends an
+/// utterance. Where the rules withhold anything there are no partials, as what is to be withheld
+/// is known at the end alone.
+pub(crate) fn live(rules: &AnswerRules, silence: Duration, partials: bool) -> Task {
+    let milliseconds = u16::try_from(silence.as_millis()).unwrap_or(u16::MAX);
+    Task::Live(LiveTask {
+        silence: milliseconds.clamp(MIN_LIVE_SILENCE, MAX_LIVE_SILENCE),
+        text: true,
+        partials: partials && tells_partials(rules),
+        words: false,
+    })
+}
+
+/// Whether text that may change can be told: nothing of it is withheld or taken out.
+pub(crate) fn tells_partials(rules: &AnswerRules) -> bool {
+    rules.certainty_floor().is_none() && !rules.redacts()
 }
 
 /// Begins a job whose answer goes by these rules.
@@ -196,11 +234,11 @@ impl Heard {
         match self.events.next().await {
             Some(Ok(Event::SpeechStarted { at })) => {
                 self.allowance.reach(at)?;
-                self.news.push_back(News::Speech(at));
+                self.tell(News::Speech(at));
             }
             Some(Ok(Event::Activity { start, end })) => {
                 self.allowance.reach(end)?;
-                self.news.push_back(News::Activity(start, end));
+                self.tell(News::Activity(start, end));
             }
             Some(Ok(Event::Heard { at })) => {
                 self.allowance.reach(at)?;
@@ -211,8 +249,18 @@ impl Heard {
                 self.allowance.reach(segment.end)?;
                 self.segment(segment);
             }
-            // Of live jobs alone.
-            Some(Ok(Event::Partial(_) | Event::SpeechStopped { .. } | Event::Spotted { .. })) => {}
+            Some(Ok(Event::Partial(partial))) => {
+                self.allowance.reach(partial.at)?;
+                if tells_partials(&self.rules) {
+                    self.tell(News::Partial(outward_partial(partial)));
+                }
+            }
+            Some(Ok(Event::SpeechStopped { at })) => {
+                self.allowance.reach(at)?;
+                self.tell(News::Stopped(at));
+            }
+            // Nobody here asks for phrases.
+            Some(Ok(Event::Spotted { .. })) => {}
             Some(Ok(Event::Finished(report))) => self.end(report),
             Some(Err(error)) => return Err(failed(error)),
             // The last event was taken before, and nobody asks after it.
@@ -232,8 +280,27 @@ impl Heard {
             sums.certainty_low |= withheld || is_low;
         }
         if !withheld {
+            self.news.push_back(Told::Held);
             let ready = self.redactor.push(outward(segment));
-            self.news.extend(ready.into_iter().map(News::Segment));
+            self.release(ready);
+        }
+    }
+
+    fn tell(&mut self, news: News) {
+        self.news.push_back(Told::Now(news));
+        // Nothing waits for ever behind a number that may have no end.
+        if self.news.len() > MOST_WAITING && matches!(self.news.front(), Some(Told::Held)) {
+            let all = self.redactor.give_up();
+            self.release(all);
+        }
+    }
+
+    /// Puts segments that were held into their places.
+    fn release(&mut self, ready: Vec<Segment>) {
+        let held = self.news.iter_mut();
+        let held = held.filter(|told| matches!(told, Told::Held));
+        for (place, segment) in held.zip(ready) {
+            *place = Told::Now(News::Segment(segment));
         }
     }
 
@@ -248,8 +315,8 @@ impl Heard {
         // What was heard to its end is told, though it be the last of the day.
         let _ = self.allowance.reach(sound);
         let held = self.redactor.end();
-        self.news.extend(held.into_iter().map(News::Segment));
-        self.news.push_back(News::End(report));
+        self.release(held);
+        self.tell(News::End(report));
         self.is_over = true;
     }
 
@@ -270,7 +337,7 @@ impl Heard {
         let mut segments = Vec::new();
         loop {
             match self.next().await? {
-                News::Speech(_) | News::Activity(..) => {}
+                News::Speech(_) | News::Activity(..) | News::Partial(_) | News::Stopped(_) => {}
                 News::Segment(segment) => segments.push(segment),
                 News::End(report) => {
                     return Ok(Transcript {
@@ -290,7 +357,11 @@ impl Heard {
     pub(crate) async fn next(&mut self) -> Result<News, Refusal> {
         loop {
             match self.news.pop_front() {
-                Some(news) => return Ok(news),
+                Some(Told::Now(news)) => return Ok(news),
+                Some(Told::Held) => {
+                    self.news.push_front(Told::Held);
+                    self.take().await?;
+                }
                 None => self.take().await?,
             }
         }

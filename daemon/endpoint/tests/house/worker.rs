@@ -11,16 +11,20 @@
 //! hang                        it never answers again
 //! ```
 //!
-//! Bytes that are no script are no sound either. Raw sound gives a segment for each second.
+//! Bytes that are no script are no sound either. Raw sound gives a segment for each second, and in
+//! a live job words for what is loud ([`live`]).
+
+mod live;
 
 use std::io::{Read, Write};
 
 use earnest_channel::{
-    Confinement, Failure, FromWorker, Hello, Job, Report, SoundFault, SoundKind, ToWorker, VERSION,
-    read, write,
+    Confinement, Failure, FromWorker, Hello, Job, Report, SoundFault, SoundKind, Task, ToWorker,
+    VERSION, read, write,
 };
 use earnest_evidence::measured::SandboxLevel;
 use earnest_transcript::{Milliseconds, Segment, Word};
+use live::Live;
 
 /// Speaks until the stream ends.
 pub(crate) fn work(mut from: impl Read, mut to: impl Write) {
@@ -46,6 +50,12 @@ pub(crate) fn work(mut from: impl Read, mut to: impl Write) {
             }
             (ToWorker::Sound(bytes), Some(course)) => course.hear(&bytes),
             (ToWorker::EndOfSound, Some(course)) => course.end(),
+            (ToWorker::Tune(tuning), Some(course)) => {
+                if let Some(live) = &mut course.live {
+                    live.tune(tuning);
+                }
+                Vec::new()
+            }
             (ToWorker::Abandon, Some(_)) => vec![FromWorker::Failed(Failure::Abandoned)],
             (_, None) => Vec::new(),
         };
@@ -67,21 +77,30 @@ struct Course {
     bytes: u64,
     latest: u64,
     spoke: bool,
+    live: Option<Live>,
 }
 
 impl Course {
     fn of(job: Job) -> Course {
-        Course {
+        let mut course = Course {
             job,
             heard: Vec::new(),
             bytes: 0,
             latest: 0,
             spoke: false,
+            live: None,
+        };
+        if let Task::Live(task) = job.task {
+            course.live = Some(Live::new(task, course.bytes_per_second()));
         }
+        course
     }
 
     fn hear(&mut self, bytes: &[u8]) -> Vec<FromWorker> {
         self.bytes += bytes.len() as u64;
+        if let Some(live) = &mut self.live {
+            return live.hear(bytes);
+        }
         let mut answers = Vec::new();
         match self.job.kind {
             SoundKind::Raw { .. } => {
@@ -116,6 +135,9 @@ impl Course {
             SoundKind::Raw { .. } => self.bytes * 16_000 / self.bytes_per_second(),
             SoundKind::Container => self.latest * 16,
         };
+        if let Some(live) = &mut self.live {
+            return live.end(samples);
+        }
         vec![FromWorker::Finished(Report {
             samples,
             speech: 0,
