@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use earnest_endpoint::client::{Client, ClientError};
+use earnest_endpoint::client::{AUTHORITY_FILE, Client, ClientError};
 use tokio::runtime::Runtime;
 
 use crate::exit::Exit;
@@ -16,9 +16,6 @@ pub(crate) const SOCKET_VARIABLE: &str = "EARNEST_SOCKET";
 
 /// Where the daemon's socket is unless told otherwise.
 pub(crate) const DEFAULT_SOCKET: &str = "/run/earnest/earnest.sock";
-
-/// The authority's certificate, which the daemon writes beside its socket.
-pub(crate) const AUTHORITY_FILE: &str = "authority.pem";
 
 /// Where the daemon is.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]

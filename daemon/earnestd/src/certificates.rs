@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use earnest_attester::authority::Leaf;
+use earnest_endpoint::client::AUTHORITY_FILE;
 use earnest_files::Readers;
 use earnest_listen::TlsIdentity;
 use earnest_printable::describe;
@@ -18,9 +19,6 @@ use tokio::time::timeout;
 use crate::device::DeviceGround;
 use crate::ground::{GroundError, Keeper};
 use crate::rotation::Renewal;
-
-/// The authority's certificate, beside the Unix socket, for clients to trust.
-pub const AUTHORITY_FILE: &str = "authority.pem";
 
 /// How long signing may take: slow TPMs take a second.
 const SIGNING: Duration = Duration::from_secs(30);

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use earnest_attester::authority::client_request;
+use earnest_endpoint::client::AUTHORITY_FILE;
 use earnest_endpoint::shapes::CertificateAnswer;
 use earnest_files::Readers;
 use earnest_policy::AppId;
@@ -17,7 +18,6 @@ use crate::output;
 
 const KEY: &str = "key.pem";
 const CERTIFICATE: &str = "certificate.pem";
-const AUTHORITY: &str = "authority.pem";
 
 pub(super) fn certify(
     name: &AppId,
@@ -42,7 +42,7 @@ pub(super) fn certify(
     };
     for (file, text) in [
         (CERTIFICATE, &answer.certificate),
-        (AUTHORITY, &answer.authority),
+        (AUTHORITY_FILE, &answer.authority),
     ] {
         earnest_files::create(&out.join(file), text.as_bytes(), Readers::Others)?;
     }
@@ -51,7 +51,7 @@ pub(super) fn certify(
 
 /// That none of the files is there yet.
 fn free(out: &Path) -> Result<(), OperateError> {
-    let files = [KEY, CERTIFICATE, AUTHORITY].map(|file| out.join(file));
+    let files = [KEY, CERTIFICATE, AUTHORITY_FILE].map(|file| out.join(file));
     let taken: Option<PathBuf> = files
         .into_iter()
         .find(|path| path.symlink_metadata().is_ok());
@@ -60,7 +60,7 @@ fn free(out: &Path) -> Result<(), OperateError> {
 
 fn text(out: &Path, answer: &CertificateAnswer) -> String {
     let told = format!(
-        "wrote {KEY}, {CERTIFICATE} and {AUTHORITY} to {}; the certificate {} holds until {}",
+        "wrote {KEY}, {CERTIFICATE} and {AUTHORITY_FILE} to {}; the certificate {} holds until {}",
         out.display(),
         answer.fingerprint,
         minute(answer.not_after)
@@ -78,9 +78,9 @@ mod tests {
         assert!(free(folder.path()).is_ok());
         assert!(free(&folder.path().join("none")).is_ok());
         // A link that leads nowhere is something, too.
-        std::os::unix::fs::symlink("/nonexistent", folder.path().join(AUTHORITY)).unwrap();
+        std::os::unix::fs::symlink("/nonexistent", folder.path().join(AUTHORITY_FILE)).unwrap();
         let taken = free(folder.path()).unwrap_err();
-        assert!(matches!(taken, OperateError::Taken { path } if path.ends_with(AUTHORITY)));
+        assert!(matches!(taken, OperateError::Taken { path } if path.ends_with(AUTHORITY_FILE)));
     }
 
     #[test]
