@@ -11,6 +11,7 @@ use crate::daemon::Place;
 use crate::device;
 use crate::doctor;
 use crate::exit::{self, Exit};
+use crate::listen;
 use crate::operate;
 use crate::run;
 use crate::status;
@@ -71,6 +72,16 @@ enum Raw {
     /// refuses is not gone around: the command says why, and ends.
     #[command(after_help = exit::HELP)]
     Transcribe(RawTranscribe),
+    /// Write down what the microphone hears, as it is said.
+    ///
+    /// The daemon has the microphone, which is open only while somebody listens. On a terminal,
+    /// what was said stands in lines, and below them is what is being said: bright what stays so,
+    /// dim what may still change. Elsewhere there are the finished lines alone.
+    ///
+    /// For apps with the scope listen (`earnest app add`). Goes on until Ctrl-C, and then ends
+    /// with 0. A daemon that starts anew, or whose gate is closed, is waited for.
+    #[command(after_help = exit::HELP)]
+    Listen(listen::Arguments),
     /// How the daemon fares: its gate, what is proven, its workers and how they are locked in.
     ///
     /// For users that `allow.operators` of the daemon's configuration lists. Ends with 0 when
@@ -111,6 +122,8 @@ enum Raw {
 pub(crate) enum Job {
     /// Sound to text.
     Transcribe(Transcribe),
+    /// What the microphone hears.
+    Listen(listen::Arguments),
     /// How the daemon fares.
     Status(status::Arguments),
     /// What is wrong.
@@ -327,6 +340,7 @@ pub(crate) fn read() -> Result<Job, Exit> {
     };
     let raw = match CommandLine::try_parse().map_err(told)?.command {
         Raw::Transcribe(raw) => raw,
+        Raw::Listen(arguments) => return Ok(Job::Listen(arguments)),
         Raw::Status(arguments) => return Ok(Job::Status(arguments)),
         Raw::Doctor(arguments) => return Ok(Job::Doctor(arguments)),
         Raw::Run(arguments) => return Ok(Job::Run(arguments)),

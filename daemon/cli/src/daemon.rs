@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use earnest_endpoint::client::{AUTHORITY_FILE, Client, ClientError};
+use nix::unistd::geteuid;
 use tokio::runtime::Runtime;
 
 use crate::exit::Exit;
@@ -142,6 +143,24 @@ pub(crate) enum DaemonError {
          do what, and an operator changes it with `earnest app add`"
     )]
     NotGranted,
+    /// This user's programs were not let listen.
+    #[error(
+        "the daemon does not let programs of uid {uid} listen: `sudo earnest app add NAME --uid \
+         {uid} --scope {scope}` adds an app that may; where this user has several apps, --app \
+         says which of them listens"
+    )]
+    MayNotListen {
+        /// The user.
+        uid: u32,
+        /// The scope that it takes, and what goes with it.
+        scope: &'static str,
+    },
+    /// Nobody may listen.
+    #[error(
+        "the daemon's configuration lets nobody listen to the microphone: `microphone.enabled` \
+         is false"
+    )]
+    Disabled,
     /// A second factor is needed, and none was shown or there is none yet.
     #[error(
         "this takes a second factor: give the code of your authenticator with --code or \
@@ -251,6 +270,7 @@ pub(crate) fn explain(error: ClientError, socket: &Path) -> DaemonError {
             after: *retry_after,
         },
         (Some("invalid_audio"), _) => DaemonError::Sound,
+        (Some("microphone_disabled"), _) => DaemonError::Disabled,
         _ => explain_operating(error),
     }
 }
@@ -302,13 +322,30 @@ fn explain_operating(error: ClientError) -> DaemonError {
 }
 
 impl DaemonError {
+    /// What it means to somebody who wants to listen, for which this scope is needed.
+    pub(crate) fn of_listener(self, scope: &str) -> DaemonError {
+        let scope = match scope {
+            "command" => "command --commands LIST",
+            _ => "listen",
+        };
+        match self {
+            DaemonError::NotAllowed | DaemonError::NotGranted => DaemonError::MayNotListen {
+                uid: geteuid().as_raw(),
+                scope,
+            },
+            other => other,
+        }
+    }
+
     /// How the command ends for it.
     pub(crate) fn exit(&self) -> Exit {
         match self {
             DaemonError::Absent { .. } => Exit::NoDaemon,
-            DaemonError::Barred { .. } | DaemonError::NotAllowed | DaemonError::NotGranted => {
-                Exit::NotAllowed
-            }
+            DaemonError::Barred { .. }
+            | DaemonError::NotAllowed
+            | DaemonError::NotGranted
+            | DaemonError::MayNotListen { .. } => Exit::NotAllowed,
+            DaemonError::Disabled => Exit::MicrophoneDisabled,
             DaemonError::SecondFactorRequired | DaemonError::SecondFactorRefused => {
                 Exit::SecondFactor
             }
@@ -398,11 +435,32 @@ mod tests {
         check(refused("rate_limited"), Exit::Limited, true);
         check(refused("budget_spent"), Exit::Limited, true);
         check(refused("quarantined"), Exit::Quarantined, true);
+        check(
+            refused("microphone_disabled"),
+            Exit::MicrophoneDisabled,
+            true,
+        );
         check(refused("app_not_found"), Exit::Unknown, true);
         check(refused("invalid_value"), Exit::Declined, false);
         check(refused("conflict"), Exit::Declined, false);
         check(refused("audit_unavailable"), Exit::NotKept, true);
         check(ClientError::BrokeOff, Exit::DaemonFailed, false);
+    }
+
+    #[test]
+    fn whoever_may_not_listen_is_told_what_to_ask_for() {
+        let told = |code: &str, scope: &str| {
+            let explained = explain(refused(code), Path::new("/run/s")).of_listener(scope);
+            (explained.exit(), explained.to_string())
+        };
+        let (exit, text) = told("insufficient_scope", "listen");
+        assert_eq!(exit, Exit::NotAllowed);
+        let uid = geteuid().as_raw();
+        let command = format!("`sudo earnest app add NAME --uid {uid} --scope listen`");
+        assert!(text.contains(&command), "{text}");
+        let (_, text) = told("invalid_credentials", "command");
+        assert!(text.contains("--scope command --commands LIST`"), "{text}");
+        assert_eq!(told("device_not_proven", "listen").0, Exit::GateClosed);
     }
 
     #[test]

@@ -99,6 +99,8 @@ pub(crate) enum Exit {
     AuditDamaged = 73,
     /// A file for the daemon, or from it, cannot be read or written, or is none.
     OperatorFile = 74,
+    /// The daemon's configuration lets nobody listen to the microphone.
+    MicrophoneDisabled = 75,
     /// The command that was to be run cannot be executed. (Shells use the same number.)
     NotExecutable = 126,
     /// The command that was to be run is not there. (Shells use the same number.)
@@ -208,6 +210,7 @@ Exit codes:
   72  the daemon cannot write down, save or sign what was asked, and has not done it
   73  the audit log is not whole, or not the one that the TPM holds the device to
   74  a file for the daemon or from it cannot be used
+  75  the daemon's configuration lets nobody listen to the microphone
  126  the command that was to be run cannot be executed
  127  the command that was to be run is not there
  130  interrupted
@@ -218,7 +221,7 @@ A reader that closes the pipe (as head does) ends the command quietly with 0.";
 mod tests {
     use super::*;
 
-    const ALL: [Exit; 46] = [
+    const ALL: [Exit; 47] = [
         Exit::Success,
         Exit::Internal,
         Exit::Usage,
@@ -262,6 +265,7 @@ mod tests {
         Exit::NotKept,
         Exit::AuditDamaged,
         Exit::OperatorFile,
+        Exit::MicrophoneDisabled,
         Exit::NotExecutable,
         Exit::NotFound,
         Exit::Interrupted,

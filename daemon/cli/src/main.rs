@@ -9,6 +9,7 @@ mod device;
 mod doctor;
 mod exit;
 mod explain;
+mod listen;
 mod operate;
 mod output;
 mod run;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
             transcribe::transcribe(&job, &Console::new(job.streams_words()))
         }
         Ok(Job::Status(arguments)) => status::status(&arguments, &Console::without_bar()),
+        Ok(Job::Listen(arguments)) => listen::listen(&arguments, &Console::without_bar()),
         Ok(Job::Doctor(arguments)) => doctor::doctor(&arguments, &Console::without_bar()),
         Ok(Job::Run(arguments)) => return run::run(&arguments, &Console::without_bar()),
         Ok(Job::Operate(command)) => operate::run(&command, &Console::without_bar()),

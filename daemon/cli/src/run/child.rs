@@ -101,8 +101,8 @@ impl Child {
     }
 }
 
-/// The signals that are passed on.
-struct Signals {
+/// The signals that are passed on, and by which people say that they have enough.
+pub(crate) struct Signals {
     terminate: unix::Signal,
     interrupt: unix::Signal,
     quit: unix::Signal,
@@ -110,7 +110,12 @@ struct Signals {
 }
 
 impl Signals {
-    fn new() -> io::Result<Signals> {
+    /// From here on they end this process no more.
+    ///
+    /// # Errors
+    ///
+    /// When the system tells of none.
+    pub(crate) fn new() -> io::Result<Signals> {
         Ok(Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -119,7 +124,8 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> Signal {
+    /// The next that comes.
+    pub(crate) async fn next(&mut self) -> Signal {
         tokio::select! {
             _ = self.terminate.recv() => Signal::SIGTERM,
             _ = self.interrupt.recv() => Signal::SIGINT,

@@ -31,10 +31,11 @@ use environment::Surroundings;
 use fresh::Fate;
 use roots::{Roots, RootsError};
 
+pub(crate) use child::Signals;
 pub(crate) use roots::read_authority;
 
 /// How long the end waits for the daemon to take the token back. It would die anyway.
-const FAREWELL: Duration = Duration::from_secs(2);
+pub(crate) const FAREWELL: Duration = Duration::from_secs(2);
 
 /// The end of `earnest run --help`.
 pub(crate) const HELP: &str = "\
