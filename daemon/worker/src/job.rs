@@ -1,13 +1,13 @@
 //! One job, from its first byte of sound to its last word.
 
-use std::io::{self, Read, Write};
+use std::io;
 
-use earnest_channel::{Failure, FromWorker, HEARD_SAMPLES, Job, Report};
+use earnest_channel::{Failure, FromWorker, HEARD_SAMPLES, Job, Report, Task};
 use earnest_sound::Status;
-use earnest_speech::{DetectSpeech, Recognize, SpeechError};
+use earnest_speech::{DetectSpeech, FRAME_SAMPLES, Recognize, Reread, SpeechError};
 
 use crate::ear::Ear;
-use crate::incoming::{End, Incoming};
+use crate::incoming::{End, Incoming, Socket};
 use crate::shape::Shaper;
 use crate::sound;
 
@@ -21,8 +21,8 @@ pub(crate) fn hear<S, R, D>(
     ear: Ear<R, D>,
 ) -> io::Result<FromWorker>
 where
-    S: Read + Write + Send + 'static,
-    R: Recognize,
+    S: Socket,
+    R: Recognize + Reread,
     D: DetectSpeech,
 {
     match try_hear(incoming, job, ear) {
@@ -54,16 +54,15 @@ impl From<SpeechError> for Stop {
     }
 }
 
-fn try_hear<S, R, D>(incoming: &Incoming<S>, job: Job, mut ear: Ear<R, D>) -> Result<Report, Stop>
+fn try_hear<S, R, D>(incoming: &Incoming<S>, job: Job, ear: Ear<R, D>) -> Result<Report, Stop>
 where
-    S: Read + Write + Send + 'static,
-    R: Recognize,
+    S: Socket,
+    R: Recognize + Reread,
     D: DetectSpeech,
 {
     let failed = |error| Stop::Failed(sound::fault(&error));
     let mut sound = sound::open(job.kind, incoming.sound()).map_err(failed)?;
-    let (mut told, mut speech) = (0, 0);
-    let mut shaper = Shaper::new();
+    let mut hearing = Hearing::new(incoming, job, ear);
     let mut flaw = None;
     let mut block = Vec::new();
     loop {
@@ -76,147 +75,130 @@ where
                 None => return Err(failed(error)),
             },
         }
-        for heard in ear.push(&block)? {
-            speech += samples_of_speech(&heard);
-            incoming.say(&heard)?;
-        }
-        shaper.push(&block);
-        let samples = ear.heard();
-        if samples >= told + HEARD_SAMPLES {
-            incoming.say(&FromWorker::Heard { samples })?;
-            told = samples;
-        }
+        hearing.push(&block)?;
     }
-    for heard in ear.finish()? {
-        speech += samples_of_speech(&heard);
-        incoming.say(&heard)?;
-    }
+    let (speech, shape) = hearing.finish()?;
     let report = sound.report();
     Ok(Report {
         samples: report.samples,
         speech: speech.min(report.samples),
         skipped: report.skipped,
         flaw,
-        shape: shaper.finish(),
+        shape,
     })
 }
 
-/// How many samples are within the speech that a message tells of.
-fn samples_of_speech(heard: &FromWorker) -> u64 {
-    let length = match heard {
-        FromWorker::Segment(segment) => segment.end.0.saturating_sub(segment.start.0),
-        FromWorker::Activity { start, end } => end.0.saturating_sub(start.0),
-        _ => 0,
-    };
-    length * SAMPLES_PER_MILLISECOND
+/// Samples that a live job hears at once: a frame of the detector, 32 ms. What ends within it is
+/// told before the next is looked at.
+const LIVE_SAMPLES: usize = FRAME_SAMPLES;
+
+/// A job's course: what is heard is said.
+struct Hearing<'a, S, R: Reread, D> {
+    incoming: &'a Incoming<S>,
+    ear: Ear<R, D>,
+    speech: Speech,
+    /// Of recorded sound alone: a repeat of what was live is none.
+    shaper: Option<Shaper>,
+    /// Samples heard when that was last told.
+    told: u64,
+}
+
+impl<'a, S, R, D> Hearing<'a, S, R, D>
+where
+    S: Socket,
+    R: Recognize + Reread,
+    D: DetectSpeech,
+{
+    fn new(incoming: &'a Incoming<S>, job: Job, ear: Ear<R, D>) -> Hearing<'a, S, R, D> {
+        let is_live = matches!(job.task, Task::Live(_));
+        Hearing {
+            incoming,
+            ear,
+            speech: Speech {
+                is_live,
+                ..Speech::default()
+            },
+            shaper: (!is_live).then(Shaper::new),
+            told: 0,
+        }
+    }
+
+    /// Takes the next samples, behind which nothing was read yet but a tuning.
+    fn push(&mut self, block: &[f32]) -> Result<(), Stop> {
+        let piece = match self.speech.is_live {
+            true => LIVE_SAMPLES,
+            false => block.len().max(1),
+        };
+        let mut left = block;
+        while !left.is_empty() {
+            let (pcm, rest) = left.split_at(left.len().min(piece));
+            left = rest;
+            let is_behind = self.speech.is_live && (!left.is_empty() || self.incoming.has_more());
+            let heard = self.ear.push(pcm, is_behind)?;
+            self.say(heard)?;
+        }
+        if let Some(shaper) = &mut self.shaper {
+            shaper.push(block);
+        }
+        // Reading stopped at it, so all before it was heard, and nothing behind it.
+        if let Some(tuning) = self.incoming.tuning() {
+            self.ear.tune(&tuning);
+        }
+        let samples = self.ear.heard();
+        if samples >= self.told + HEARD_SAMPLES {
+            self.incoming.say(&FromWorker::Heard { samples })?;
+            self.told = samples;
+        }
+        Ok(())
+    }
+
+    /// Ends the sound: how much of it was speech, and what shape it has.
+    fn finish(mut self) -> Result<(u64, Option<u64>), Stop> {
+        let Hearing { ear, shaper, .. } = self;
+        for message in ear.finish()? {
+            self.speech.count(&message);
+            self.incoming.say(&message)?;
+        }
+        let shape = shaper.and_then(|shaper| shaper.finish());
+        Ok((self.speech.samples, shape))
+    }
+
+    fn say(&mut self, heard: Vec<FromWorker>) -> io::Result<()> {
+        for message in heard {
+            self.speech.count(&message);
+            self.incoming.say(&message)?;
+        }
+        Ok(())
+    }
+}
+
+/// How much of the sound is speech that was told of.
+#[derive(Debug, Default)]
+struct Speech {
+    is_live: bool,
+    /// When the utterance under way began, in milliseconds.
+    began: u64,
+    samples: u64,
+}
+
+impl Speech {
+    fn count(&mut self, message: &FromWorker) {
+        let length = match message {
+            FromWorker::SpeechStarted { at } => {
+                self.began = at.0;
+                0
+            }
+            // A live utterance ends whether or not anything was written down.
+            FromWorker::SpeechStopped { at } => at.0.saturating_sub(self.began),
+            FromWorker::Segment(segment) if !self.is_live => {
+                segment.end.0.saturating_sub(segment.start.0)
+            }
+            FromWorker::Activity { start, end } => end.0.saturating_sub(start.0),
+            _ => 0,
+        };
+        self.samples += length * SAMPLES_PER_MILLISECOND;
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use earnest_channel::{Encoding, SoundFault, SoundKind, Task, ToWorker, read};
-    use earnest_speech::{DecodeOptions, FRAME_SAMPLES, Hypothesis, Timekeeper};
-
-    use super::*;
-    use crate::incoming::tests::Pipe;
-
-    /// A detector that hears speech where samples are not zero.
-    struct Script;
-
-    impl DetectSpeech for Script {
-        fn probability(&mut self, frame: &[f32; FRAME_SAMPLES]) -> Result<f32, SpeechError> {
-            let spoken = frame.iter().any(|sample| *sample != 0.0);
-            Ok(if spoken { 0.9 } else { 0.0 })
-        }
-
-        fn reset(&mut self) {}
-    }
-
-    /// A recogniser that nobody may ask.
-    struct Nobody;
-
-    impl Recognize for Nobody {
-        fn recognize(&mut self, _: &[f32], _: &DecodeOptions) -> Result<Hypothesis, SpeechError> {
-            panic!("the recogniser was asked");
-        }
-    }
-
-    const JOB: Job = Job {
-        kind: SoundKind::Raw {
-            rate: 16_000,
-            channels: 1,
-            encoding: Encoding::S16Le,
-        },
-        task: Task::Activity,
-    };
-
-    /// Seconds of sound: silent, or of a level that comes and goes.
-    fn second(spoken: bool) -> ToWorker {
-        let level = |index: usize| match (spoken, index % 4_000 < 2_000) {
-            (false, _) => 0_i16,
-            (true, true) => 16_000,
-            (true, false) => 300,
-        };
-        let samples = (0..16_000).map(level);
-        ToWorker::Sound(samples.flat_map(i16::to_le_bytes).collect())
-    }
-
-    /// What a worker says of a job on this sound, its last word included.
-    fn said(sound: &[ToWorker]) -> Vec<FromWorker> {
-        let begin = [ToWorker::Begin(JOB)];
-        let pipe = Pipe::of(&[&begin, sound, &[ToWorker::EndOfSound]].concat());
-        let said = std::sync::Arc::clone(&pipe.said);
-        let incoming = Incoming::new(pipe);
-        let job = incoming.next_job().unwrap();
-        let ear: Ear<Nobody, _> = Ear::Times(Timekeeper::new(Script));
-        let last = hear(&incoming, job, ear).unwrap();
-        incoming.say(&last).unwrap();
-        let said = said.lock().unwrap();
-        let mut left = &said[..];
-        std::iter::from_fn(|| read(&mut left).unwrap()).collect()
-    }
-
-    #[test]
-    fn speech_is_timed_and_the_recogniser_left_alone() {
-        let pattern = [false, true, true, false, false, true, false];
-        let said = said(&pattern.map(second));
-        let [
-            FromWorker::Activity { start, end },
-            FromWorker::Activity { .. },
-            FromWorker::Finished(report),
-        ] = &said[..]
-        else {
-            panic!("{said:?}");
-        };
-        assert!((700..=1_000).contains(&start.0), "{start:?}");
-        assert!((3_000..=3_300).contains(&end.0), "{end:?}");
-        assert_eq!(report.samples, 7 * 16_000);
-        let seconds = report.speech as f32 / 16_000.0;
-        assert!((3.0..4.2).contains(&seconds), "{seconds} s of speech");
-        assert!(report.shape.is_some());
-    }
-
-    #[test]
-    fn silence_is_no_speech_and_has_no_shape() {
-        let said = said(&[false, false].map(second));
-        let [FromWorker::Finished(report)] = &said[..] else {
-            panic!("{said:?}");
-        };
-        assert_eq!((report.samples, report.speech), (32_000, 0));
-        assert_eq!(report.shape, None);
-    }
-
-    #[test]
-    fn long_sound_gives_signs_of_life() {
-        let said = said(&vec![second(false); 25]);
-        let heard = said
-            .iter()
-            .filter(|it| matches!(it, FromWorker::Heard { .. }));
-        assert_eq!(heard.count(), 2);
-    }
-
-    #[test]
-    fn sound_that_is_none_is_told() {
-        let empty = FromWorker::Failed(Failure::Sound(SoundFault::Empty));
-        assert_eq!(said(&[]), [empty]);
-    }
-}
+mod tests;

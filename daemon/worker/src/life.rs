@@ -1,6 +1,6 @@
 //! A worker's life: locked in, ready, one job after the other, gone.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use earnest_sandbox::{Limits, Reached, SandboxError, enter};
 use earnest_speech::{Engine, EngineOptions, ShareError, SharedModels, kernels};
 
 use crate::ear::Ear;
-use crate::incoming::Incoming;
+use crate::incoming::{Incoming, Socket};
 use crate::job::hear;
 
 /// What the daemon tells a worker when it starts it.
@@ -116,7 +116,7 @@ fn hello(reached: &Reached) -> io::Result<Hello> {
     })
 }
 
-fn serve<S: Read + Write + Send + 'static>(
+fn serve<S: Socket>(
     incoming: &Incoming<S>,
     models: SharedModels,
     threads: usize,
