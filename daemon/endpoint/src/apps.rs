@@ -82,6 +82,10 @@ pub(crate) async fn revoke(
     let now = shared.now();
     let revoke = || shared.policy.revoke_app(&permit, &name, now);
     let revoked = change(&shared, Unsaved::Stays, revoke).await?;
+    // Who listens does so for as long as it likes; not so whoever may no longer.
+    if let Some(live) = &shared.live {
+        live.end_of(&name).await;
+    }
     let app = App::new(name.as_str());
     shared.record(Event::AppRevoked { app });
     if let Ok(count @ 1..) = u32::try_from(revoked.tokens) {

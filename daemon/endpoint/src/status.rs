@@ -27,7 +27,7 @@ pub struct StatusReport {
     /// Where it listens.
     pub listeners: Vec<String>,
     /// The microphone, and who listens to it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub microphone: Option<MicrophoneReport>,
     /// Tokens that are live.
     pub live_tokens: usize,
