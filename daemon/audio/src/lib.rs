@@ -39,6 +39,7 @@ mod arguments;
 mod backoff;
 #[cfg(feature = "capture")]
 mod capture;
+mod child;
 mod device;
 mod devices;
 pub mod level;
@@ -46,11 +47,12 @@ mod loss;
 mod microphone;
 mod program;
 pub mod protocol;
+mod rules;
 mod source;
 
 pub use backoff::BackOff;
 #[cfg(feature = "capture")]
-pub use capture::capture;
+pub use capture::{Encoding, Intake, Outlet, capture, ring};
 pub use device::{Device, DevicePattern, DeviceWish, MAX_DEVICES, MAX_NAME_BYTES, PatternError};
 pub use devices::{DevicesError, devices};
 pub use level::Level;

@@ -25,7 +25,7 @@ pub enum Loss {
     Silent,
     /// The device gives sound faster than time passes, as those without a clock do.
     TooFast,
-    /// The sound library failed for another reason.
+    /// The device could not be opened for another reason: no sound server answers, for one.
     Failed,
     /// The process that captures ended.
     Died,
@@ -69,7 +69,7 @@ impl fmt::Display for Loss {
             Loss::Vanished => "the microphone is gone",
             Loss::Silent => "the microphone gives no sound any more",
             Loss::TooFast => "the microphone has no clock",
-            Loss::Failed => "the sound library failed",
+            Loss::Failed => "the microphone could not be opened",
             Loss::Died => "the process that captures ended",
             Loss::Stalled => "the process that captures did not answer",
             Loss::Broken => "the process that captures spoke out of turn",
