@@ -88,6 +88,19 @@ impl Daemon {
             .block_on(answer)
     }
 
+    /// As [`Daemon::ask`], for what takes the scope `listen`.
+    ///
+    /// # Errors
+    ///
+    /// When the daemon does not answer, or refuses.
+    pub(crate) fn ask_as_listener<T>(
+        &self,
+        answer: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, DaemonError> {
+        self.ask(answer)
+            .map_err(|error| error.of_listener("listen"))
+    }
+
     /// Asks, and explains what goes wrong.
     ///
     /// # Errors

@@ -13,6 +13,8 @@ mod listen;
 mod operate;
 mod output;
 mod run;
+#[cfg(test)]
+mod scripted;
 mod status;
 mod transcribe;
 

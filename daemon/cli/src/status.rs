@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 use clap::{Args, ValueEnum};
-use earnest_endpoint::shapes::AlertEntry;
+use earnest_endpoint::shapes::{AlertEntry, MicrophoneReport};
 use earnest_endpoint::{StatusReport, WorkersReport};
 use earnest_gate::{GateState, ModeName, Standing, Status};
 use earnest_printable::{describe, printable};
@@ -13,7 +13,7 @@ use crate::console::Console;
 use crate::daemon::{Daemon, DaemonError, Place};
 use crate::exit::Exit;
 use crate::explain;
-use crate::operate::alert_line;
+use crate::operate::{alert_line, microphone_lines};
 use crate::output;
 
 /// The last events that are told to a person. All are in the json format.
@@ -104,6 +104,7 @@ fn text(report: &StatusReport, now: SystemTime) -> String {
     lines.push(("sandbox", sandbox(report.sandbox.as_deref())));
     lines.push(("workers", workers(report.workers.as_ref())));
     lines.push(("model", report.model.clone()));
+    lines.extend(heard(report.microphone.as_ref()));
     let mut name = "listens";
     for place in &report.listeners {
         lines.push((name, place.clone()));
@@ -207,6 +208,13 @@ fn workers(told: Option<&WorkersReport>) -> String {
         let _ = write!(said, "; the last {failures} did NOT START");
     }
     said
+}
+
+/// What the microphone hears, and who listens to it.
+fn heard(microphone: Option<&MicrophoneReport>) -> Vec<(&'static str, String)> {
+    let told = microphone.map(microphone_lines).unwrap_or_default();
+    let names = std::iter::once("hears").chain(std::iter::repeat(""));
+    names.zip(told).collect()
 }
 
 fn counts(report: &StatusReport) -> [(&'static str, String); 3] {
@@ -407,6 +415,27 @@ mod tests {
         assert_eq!(said.matches("ALERT").count(), ALERTS, "{said}");
         assert!(said.contains("and 2 more") && said.contains("earnest alerts release"));
         check(json!({ "alerts": [] }), &[], &["ALERT", "earnest alerts"]);
+    }
+
+    #[test]
+    fn who_listens_is_always_told() {
+        let listener = json!({ "app": "notes", "uid": 1000, "for_seconds": 5, "what": "text" });
+        let microphone = json!({
+            "enabled": true, "state": "open", "device": "mic", "rate": 16_000, "muted": false,
+            "listeners": [listener],
+        });
+        check(
+            json!({ "microphone": microphone }),
+            &[
+                "hears     the microphone is OPEN: mic at 16000 Hz\n",
+                "          notes of uid 1000 reads all that is said, for 5 s\n",
+            ],
+            &["muted"],
+        );
+        let muted = json!({ "enabled": true, "state": "off", "muted": true, "listeners": [] });
+        let expected = "hears     nothing: the microphone is muted";
+        check(json!({ "microphone": muted }), &[expected], &["OPEN"]);
+        check(json!({}), &[], &["hears"]);
     }
 
     #[test]

@@ -48,6 +48,10 @@ pub(super) struct Told {
     pub(super) audit_megabytes: u64,
     /// Where spans are sent, if anywhere.
     pub(super) collector: Option<String>,
+    /// Whether anybody may listen to the microphone.
+    pub(super) microphone: bool,
+    /// The device that is wished for; empty for the system's own choice.
+    pub(super) microphone_device: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -61,6 +65,7 @@ struct File {
     state: State,
     audit: Audit,
     traces: Traces,
+    microphone: Microphone,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -115,6 +120,13 @@ struct Traces {
     collector: Option<String>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Microphone {
+    enabled: Option<bool>,
+    device: Option<String>,
+}
+
 impl Told {
     /// Reads the file, and says how it is.
     pub(super) fn load(path: &Path) -> (Told, Vec<Finding>) {
@@ -132,7 +144,7 @@ impl Told {
     }
 
     /// Where everything is when nothing is said.
-    fn usual() -> Told {
+    pub(super) fn usual() -> Told {
         Told::from(File::default())
     }
 
@@ -164,6 +176,8 @@ impl From<File> for Told {
             state: or(file.state.folder, "/var/lib/earnest/state"),
             audit_megabytes: file.audit.megabytes.unwrap_or(64),
             collector: file.traces.collector,
+            microphone: file.microphone.enabled.unwrap_or(true),
+            microphone_device: file.microphone.device.unwrap_or_default(),
         }
     }
 }
@@ -298,7 +312,8 @@ mod tests {
         let told = Told::parse(
             "strange = 1\n[device]\nfolder = \"/d\"\n[model]\nsize = \"base\"\n[gate]\n\
              mode = \"fleet\"\nresult_key = \"/k\"\n[listen]\nunix = \"\"\n[run]\nuser = \"u\"\n\
-             [state]\nfolder = \"/s\"\n[audit]\nmegabytes = 8\n[traces]\ncollector = \"c\"",
+             [state]\nfolder = \"/s\"\n[audit]\nmegabytes = 8\n[traces]\ncollector = \"c\"\n\
+             [microphone]\nenabled = false\ndevice = \"usb\"",
         )
         .unwrap();
         assert_eq!(told.device, Path::new("/d"));
@@ -307,6 +322,10 @@ mod tests {
         assert_eq!((told.socket, told.user.as_str()), (None, "u"));
         assert_eq!((told.state, told.audit_megabytes), ("/s".into(), 8));
         assert_eq!(told.collector.as_deref(), Some("c"));
+        assert_eq!(
+            (told.microphone, told.microphone_device.as_str()),
+            (false, "usb")
+        );
         assert_eq!(Told::parse("= broken"), None);
     }
 

@@ -300,12 +300,7 @@ mod tests {
             device: folder.path().join("device"),
             packages: [folder.path().join("speech"), folder.path().join("voice")],
             release_key: folder.path().join("release.pem"),
-            result_key: None,
-            socket: None,
-            user: "earnest".to_owned(),
-            state: folder.path().join("state"),
-            audit_megabytes: 64,
-            collector: None,
+            ..Told::usual()
         };
         let findings = look(&told);
         assert!(findings.iter().all(|one| one.grade == Grade::Wrong));

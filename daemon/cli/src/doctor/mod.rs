@@ -9,6 +9,7 @@ mod device;
 mod finding;
 mod keeping;
 mod kernel;
+mod microphone;
 mod people;
 mod service;
 
@@ -67,7 +68,8 @@ fn examine(arguments: &Arguments) -> Report {
     report.extend(keeping::look(&arguments.config, &told));
     report.extend(device::look(&told));
     report.extend(kernel::look());
-    report.extend(service::look(&socket));
+    report.extend(microphone::look(&told));
+    report.extend(service::look(&socket, &told));
     report
 }
 

@@ -10,8 +10,9 @@ use earnest_gate::GateState;
 use earnest_printable::describe;
 use nix::unistd::geteuid;
 
+use super::configuration::Told;
 use super::finding::Finding;
-use super::people;
+use super::{microphone, people};
 use crate::daemon::{self, Daemon, DaemonError};
 use crate::explain;
 use crate::run::read_authority;
@@ -23,7 +24,7 @@ const START: &str = "systemctl enable --now earnestd.socket earnestd.service; \
                      then: journalctl -u earnestd";
 
 /// Looks at all of it.
-pub(super) fn look(socket: &Path) -> Vec<Finding> {
+pub(super) fn look(socket: &Path, told: &Told) -> Vec<Finding> {
     let mut findings = vec![socket_file(socket)];
     let daemon = match Daemon::at(socket) {
         Ok(daemon) => daemon,
@@ -44,6 +45,7 @@ pub(super) fn look(socket: &Path) -> Vec<Finding> {
             findings.push(Finding::ok("operator", format!("uid {me} is one")));
             findings.extend(state(&report));
             findings.extend(people::look(&daemon, &report.alerts));
+            findings.extend(microphone::ask(&daemon, told, report.microphone.as_ref()));
         }
         Err(error) => findings.push(may("operator", "allow.operators", me, &error)),
     }
@@ -187,7 +189,7 @@ mod tests {
     #[test]
     fn a_daemon_that_is_not_there_is_wrong_and_its_certificate_is_excused() {
         let folder = tempfile::tempdir().unwrap();
-        let findings = look(&folder.path().join("earnest.sock"));
+        let findings = look(&folder.path().join("earnest.sock"), &Told::usual());
         let grades: Vec<_> = findings.iter().map(|one| (one.about, one.grade)).collect();
         let expected = [
             ("socket", Grade::Wrong),

@@ -27,6 +27,8 @@ use crate::status::SaidAs;
 use session::Session;
 use teller::Teller;
 
+pub(crate) use view::loss;
+
 /// What `earnest listen` was asked.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Arguments {
@@ -144,8 +146,10 @@ fn is_lively() -> bool {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use serde_json::json;
 
     use super::*;
+    use crate::scripted::{Scripted, refusal};
 
     #[derive(Parser)]
     struct Line {
@@ -153,9 +157,92 @@ mod tests {
         arguments: Arguments,
     }
 
+    fn exit(daemon: &Scripted, words: &[&str]) -> Exit {
+        let socket = daemon.socket();
+        let place = ["--socket", socket.to_str().unwrap()];
+        let words: Vec<&str> = words.iter().chain(&place).copied().collect();
+        listen(&parse(&words).unwrap(), &Console::without_bar())
+    }
+
     fn parse(words: &[&str]) -> Result<Arguments, clap::Error> {
         let words = ["listen"].iter().chain(words);
         Line::try_parse_from(words).map(|line| line.arguments)
+    }
+
+    #[test]
+    fn what_does_not_pass_ends_the_command() {
+        let check = |words: &[&str], status: u16, code: &str, expected: Exit| {
+            let daemon = Scripted::new(vec![(status, refusal(code))]);
+            assert_eq!(exit(&daemon, words), expected, "{words:?}");
+            let asked = daemon.asked();
+            let headers = asked.headers;
+            let lines = "accept: application/x-ndjson".to_owned();
+            assert!(headers.contains(&lines), "{headers:?}");
+            asked.line
+        };
+        let line = check(&[], 403, "insufficient_scope", Exit::NotAllowed);
+        assert_eq!(line, "GET /v1/listen HTTP/1.1");
+        check(&[], 409, "microphone_disabled", Exit::MicrophoneDisabled);
+        let wake = ["--wake", "a b"];
+        let line = check(&wake, 400, "invalid_value", Exit::Declined);
+        assert_eq!(line, "GET /v1/listen?wake=a%20b HTTP/1.1");
+        let once = ["--commands", "--once"];
+        let line = check(&once, 503, "device_not_proven", Exit::GateClosed);
+        assert_eq!(line, "GET /v1/listen/commands HTTP/1.1");
+        let nowhere = parse(&["--socket", "/nonexistent/s"]).unwrap();
+        assert_eq!(listen(&nowhere, &Console::without_bar()), Exit::NoDaemon);
+    }
+
+    #[test]
+    fn a_daemon_that_goes_away_is_asked_again() {
+        let heard = || {
+            let state = "{\"type\":\"state\",\"state\":\"open\"}\n";
+            (
+                200,
+                format!("{state}\n{{\"type\":\"of a later version\"}}\n"),
+            )
+        };
+        let ended = |code: &str| {
+            let error = json!({ "type": "error", "error": refusal(code)["error"] });
+            (200, format!("{error}\n"))
+        };
+        let closed = (503, refusal("device_not_proven").to_string());
+        let revoked = ended("insufficient_scope");
+        let answers = [
+            heard(),
+            closed,
+            ended("device_not_proven"),
+            heard(),
+            revoked,
+        ];
+        let daemon = Scripted::of(answers);
+        assert_eq!(exit(&daemon, &["--format", "json"]), Exit::NotAllowed);
+        for _ in 0..5 {
+            assert_eq!(daemon.asked().line, "GET /v1/listen HTTP/1.1");
+        }
+        assert!(!daemon.was_asked());
+        let daemon = Scripted::of([heard()]);
+        assert_eq!(exit(&daemon, &["--once"]), Exit::DaemonFailed);
+    }
+
+    #[test]
+    fn an_app_that_is_named_listens_with_a_token_of_its_own() {
+        let token = json!({ "token": "a.b.c", "app": "notes", "expires_in": 300 });
+        let daemon = Scripted::new(vec![
+            (200, token),
+            (403, refusal("insufficient_scope")),
+            (200, json!({})),
+        ]);
+        assert_eq!(exit(&daemon, &["--app", "notes"]), Exit::NotAllowed);
+        let asked = daemon.asked();
+        assert_eq!(asked.line, "POST /v1/token HTTP/1.1");
+        let expected = json!({ "app": "notes", "scopes": ["listen"] });
+        assert_eq!(asked.json(), expected);
+        let bearer = "authorization: bearer a.b.c".to_owned();
+        assert!(daemon.asked().headers.contains(&bearer));
+        let asked = daemon.asked();
+        assert_eq!(asked.line, "DELETE /v1/token HTTP/1.1");
+        assert!(asked.headers.contains(&bearer));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The commands of operators and auditors, as clap reads them.
+//! The commands of operators, auditors and listeners, as clap reads them.
 
 use std::path::PathBuf;
 
@@ -49,10 +49,24 @@ pub(crate) enum Command {
     /// Lists of spoken commands, which apps with the scope `command` are held to.
     #[command(subcommand, after_help = exit::HELP)]
     Commands(Commands),
-    /// Get a link that lets a browser of this user see the status page, once.
+    /// The devices that sound can be taken from.
+    ///
+    /// `microphone.device` of the daemon's configuration takes a name, a part of one, or a pattern
+    /// with `*` and `?`. For whoever may listen, operators and auditors.
+    #[command(after_help = exit::HELP)]
+    Devices(Seeing),
+    /// The microphone: whether it is open, who listens to it, and muting.
+    ///
+    /// Without a command it says how the microphone is. A muted microphone is closed, whoever
+    /// listens. Whoever may listen mutes it, and so do operators; unmuting is for operators alone,
+    /// with the code of their authenticator.
+    #[command(after_help = exit::HELP)]
+    Microphone(Microphone),
+    /// Get a link that lets a browser of this user see the status page, or live captions, once.
     ///
     /// The browser must trust the certificate of the device's authority, authority.pem beside the
-    /// daemon's socket. For operators and auditors.
+    /// daemon's socket. The status page is for operators and auditors, with the code of their
+    /// authenticator. Captions are for whoever may listen, without one.
     #[command(after_help = exit::HELP)]
     Open(Open),
     /// What this device did.
@@ -326,6 +340,32 @@ pub(crate) struct Open {
     /// Open it in this user's browser, too.
     #[arg(long)]
     pub(super) launch: bool,
+    /// For a page with what the microphone hears, as it is said, and not for the status.
+    #[arg(long, conflicts_with_all = ["code", "code_file"])]
+    pub(super) captions: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Microphone {
+    #[command(subcommand)]
+    pub(super) command: Option<MicrophoneCommand>,
+    #[command(flatten)]
+    pub(super) seeing: Seeing,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MicrophoneCommand {
+    /// Close the microphone, whoever listens, until it is unmuted.
+    Mute {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Let it be listened to again. For operators.
+    Unmute {
+        #[command(flatten)]
+        acting: Acting,
+    },
 }
 
 #[derive(Debug, Subcommand)]

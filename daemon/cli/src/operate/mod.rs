@@ -1,5 +1,6 @@
-//! The commands of operators and auditors: each asks the daemon one thing over its Unix socket,
-//! most of them with the code of an authenticator, and says what came of it.
+//! The commands of operators and auditors, and of whoever may listen: each asks the daemon one
+//! thing over its Unix socket, most of them with the code of an authenticator, and says what came
+//! of it.
 //!
 //! What a command says is a function of the daemon's answer, so that it is tested without a
 //! daemon. Nothing of an answer reaches a terminal before it is printable.
@@ -14,6 +15,7 @@ mod commands;
 mod enrol;
 mod failure;
 mod keys;
+mod microphone;
 mod open;
 mod report;
 mod review;
@@ -38,6 +40,7 @@ use failure::OperateError;
 
 pub(crate) use alerts::line as alert_line;
 pub(crate) use arguments::Command;
+pub(crate) use microphone::lines as microphone_lines;
 
 /// Does what a command says; says on `console` what went wrong.
 pub(crate) fn run(command: &Command, console: &Console) -> Exit {
@@ -52,6 +55,8 @@ pub(crate) fn run(command: &Command, console: &Console) -> Exit {
         Command::Audit(command) => audit::run(command, console),
         Command::Alerts(alerts) => alerts::run(alerts, console),
         Command::Commands(command) => commands::run(command, console),
+        Command::Devices(seeing) => microphone::devices(seeing, console),
+        Command::Microphone(command) => microphone::run(command, console),
         Command::Open(open) => open::open(open, console),
         Command::Report(Report::Transparency { place, format }) => {
             report::transparency(place, *format, console)

@@ -6,6 +6,7 @@ use earnest_endpoint::shapes::LinkAnswer;
 use earnest_printable::{is_printable, printable};
 
 use super::arguments::Open;
+use super::daemon;
 use super::failure::OperateError;
 use crate::console::Console;
 use crate::exit::Exit;
@@ -15,8 +16,16 @@ use crate::output;
 const HERE: [&str; 3] = ["https://127.0.0.1:", "https://[::1]:", "https://localhost:"];
 
 pub(super) fn open(open: &Open, console: &Console) -> Result<Exit, OperateError> {
-    let daemon = open.acting.daemon()?;
-    let link = daemon.ask(daemon.client().browser_link())?;
+    let link = match open.captions {
+        true => {
+            let daemon = daemon(&open.acting.place)?;
+            daemon.ask_as_listener(daemon.client().captions_link())?
+        }
+        false => {
+            let daemon = open.acting.daemon()?;
+            daemon.ask(daemon.client().browser_link())?
+        }
+    };
     console.say(&note(&link));
     let said = output::say(&format!("{}\n", printable(&link.url)), console);
     if open.launch {

@@ -1,13 +1,8 @@
 //! Commands from their words to the daemon's answer, with a daemon that says what it is told to.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
-use std::time::Duration;
+use std::path::Path;
 
 use clap::Parser;
 use serde_json::{Value, json};
@@ -15,9 +10,7 @@ use serde_json::{Value, json};
 use super::Command;
 use crate::console::Console;
 use crate::exit::Exit;
-
-/// Longer than any answer takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::scripted::{Scripted, refusal};
 
 /// The digits that every command here is given.
 const CODE: &str = "123456";
@@ -28,86 +21,9 @@ struct Line {
     command: Command,
 }
 
-/// What a command asked.
-struct Asked {
-    line: String,
-    headers: Vec<String>,
-    body: String,
-}
-
-impl Asked {
-    fn read(stream: &UnixStream) -> Asked {
-        let mut lines = BufReader::new(stream);
-        let mut next = || {
-            let mut line = String::new();
-            lines.read_line(&mut line).unwrap();
-            line.trim_end().to_owned()
-        };
-        let line = next();
-        let headers: Vec<String> = std::iter::from_fn(|| Some(next()))
-            .take_while(|line| !line.is_empty())
-            .map(|line| line.to_ascii_lowercase())
-            .collect();
-        let length = headers.iter().find_map(|header| {
-            let length = header.strip_prefix("content-length: ")?;
-            length.parse::<usize>().ok()
-        });
-        let mut body = vec![0; length.unwrap_or(0)];
-        lines.read_exact(&mut body).unwrap();
-        Asked {
-            line,
-            headers,
-            body: String::from_utf8(body).unwrap(),
-        }
-    }
-
-    fn shows_code(&self) -> bool {
-        let expected = format!("earnest-second-factor: {CODE}");
-        self.headers.contains(&expected)
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap()
-    }
-}
-
-/// A daemon that gives these answers, one a connection, and tells what it was asked.
-struct Scripted {
-    folder: tempfile::TempDir,
-    asked: Receiver<Asked>,
-}
-
 impl Scripted {
-    fn new(answers: Vec<(u16, Value)>) -> Scripted {
-        let folder = tempfile::tempdir().unwrap();
-        let listener = UnixListener::bind(folder.path().join("earnest.sock")).unwrap();
-        let (tell, asked) = channel();
-        thread::spawn(move || {
-            for (status, answer) in answers {
-                let (mut stream, _) = listener.accept().unwrap();
-                let _ = tell.send(Asked::read(&stream));
-                let body = answer.to_string();
-                let head = format!(
-                    "HTTP/1.1 {status} \r\ncontent-length: {}\r\n\r\n",
-                    body.len()
-                );
-                let _ = stream.write_all(format!("{head}{body}").as_bytes());
-            }
-        });
-        Scripted { folder, asked }
-    }
-
     fn run(&self, words: &[&str]) -> Exit {
-        let socket = self.folder.path().join("earnest.sock");
-        run(&socket, words)
-    }
-
-    fn asked(&self) -> Asked {
-        self.asked.recv_timeout(PATIENCE).unwrap()
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        run(&self.socket(), words)
     }
 }
 
@@ -116,10 +32,6 @@ fn run(socket: &Path, words: &[&str]) -> Exit {
     let all = ["earnest"].iter().chain(words).chain(&place);
     let line = Line::try_parse_from(all).map_err(|error| error.to_string());
     super::run(&line.unwrap().command, &Console::without_bar())
-}
-
-fn refusal(code: &str) -> Value {
-    json!({ "error": { "message": "No.", "type": "invalid_request_error", "param": null, "code": code } })
 }
 
 fn app() -> Value {
@@ -140,7 +52,7 @@ fn an_app_is_added_with_what_was_said_and_a_code() {
     assert_eq!(exit, Exit::Success);
     let asked = daemon.asked();
     assert_eq!(asked.line, "POST /v1/apps HTTP/1.1");
-    assert!(asked.shows_code());
+    assert!(asked.shows(CODE));
     let expected = json!({
         "name": "notes", "uids": [0, 1000], "scopes": ["vad"], "limits": { "per_minute": 30 },
     });
@@ -211,7 +123,7 @@ fn every_action_shows_the_code_and_its_refusal_has_its_own_exit() {
         assert_eq!(daemon.run(&words), exit, "{words:?}");
         let asked = daemon.asked();
         assert_eq!(asked.line, format!("{line} HTTP/1.1"));
-        assert!(asked.shows_code(), "{words:?}");
+        assert!(asked.shows(CODE), "{words:?}");
     };
     let wrong = "second_factor_refused";
     check(
@@ -282,6 +194,46 @@ fn every_action_shows_the_code_and_its_refusal_has_its_own_exit() {
 }
 
 #[test]
+fn muting_takes_no_code_and_unmuting_does() {
+    let daemon = Scripted::new(vec![(200, json!({})), (200, json!({}))]);
+    assert_eq!(daemon.run(&["microphone", "mute"]), Exit::Success);
+    let asked = daemon.asked();
+    assert_eq!(asked.line, "PUT /v1/microphone HTTP/1.1");
+    assert_eq!(asked.json(), json!({ "muted": true }));
+    assert!(!asked.shows(CODE));
+    let unmute = ["microphone", "unmute", "--code", CODE];
+    assert_eq!(daemon.run(&unmute), Exit::Success);
+    let asked = daemon.asked();
+    assert_eq!(asked.json(), json!({ "muted": false }));
+    assert!(asked.shows(CODE));
+}
+
+#[test]
+fn the_microphone_its_devices_and_captions_are_asked_for() {
+    let check = |words: &[&str], line: &str, answer: Value| {
+        let daemon = Scripted::new(vec![
+            (200, answer),
+            (403, refusal("insufficient_scope")),
+            (409, refusal("microphone_disabled")),
+        ]);
+        assert_eq!(daemon.run(words), Exit::Success, "{words:?}");
+        let asked = daemon.asked();
+        assert_eq!(asked.line, format!("{line} HTTP/1.1"));
+        assert!(!asked.shows(CODE), "{words:?}");
+        assert_eq!(daemon.run(words), Exit::NotAllowed, "{words:?}");
+        assert_eq!(daemon.run(words), Exit::MicrophoneDisabled, "{words:?}");
+        asked.body
+    };
+    let report = json!({ "enabled": true, "state": "off", "muted": false, "listeners": [] });
+    check(&["microphone"], "GET /v1/microphone", report);
+    let devices = json!({ "devices": [{ "name": "hw:0" }] });
+    check(&["devices"], "GET /v1/microphone/devices", devices);
+    let link = json!({ "url": "https://127.0.0.1:1/open?code=a", "expires_in": 60 });
+    let body = check(&["open", "--captions"], "POST /v1/browser-links", link);
+    assert_eq!(body, r#"{"purpose":"captions"}"#);
+}
+
+#[test]
 fn a_log_that_is_not_whole_ends_the_command_with_a_code_of_its_own() {
     let answer = |intact: bool| {
         json!({
@@ -335,7 +287,7 @@ fn a_list_that_is_none_asks_nobody() {
         CODE,
     ];
     assert_eq!(daemon.run(&words), Exit::OperatorFile);
-    assert!(daemon.asked.try_recv().is_err());
+    assert!(!daemon.was_asked());
 }
 
 #[test]
@@ -368,6 +320,9 @@ fn what_makes_no_sense_is_no_command() {
         &["keys", "rotate", "--which", "everything"],
         &["keys", "rotate", "--code", "12345"],
         &["keys", "rotate", "--code", CODE, "--code-file", "-"],
+        &["microphone", "close"],
+        &["microphone", "mute", "--code", CODE],
+        &["open", "--captions", "--code", CODE],
         &["audit", "export"],
         &["audit", "show", "--after", "-1"],
         &["report", "transparency", "--format", "html"],
