@@ -44,11 +44,20 @@
 //! # }
 //! ```
 
+mod audience;
+mod backlog;
+mod ears;
 mod hearing;
+mod hub;
 mod listener;
 mod live;
+mod mailbox;
+mod meter;
 mod settings;
 mod status;
+#[cfg(test)]
+mod tests;
+mod wake;
 mod wish;
 
 use std::time::Duration;
@@ -59,7 +68,7 @@ pub use listener::{Listener, MOST_WAITING};
 pub use live::{ListenError, Live};
 pub use settings::{LiveSettings, MAX_PRE_ROLL};
 pub use status::{ListenerStatus, MicrophoneStatus, What};
-pub use wish::{Commands, Text, Wish};
+pub use wish::{Commands, MAX_WAKE_BYTES, Text, Wish};
 
 /// The sound that waits for a worker that is behind, or that is being started, at most. After
 /// more than that nobody would take the words for live.

@@ -9,14 +9,24 @@ use earnest_policy::{AppId, Permit};
 use earnest_pool::Pool;
 use earnest_telemetry::Telemetry;
 
-use crate::wish::Granted;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::ears::{Ears, PoolEars};
+use crate::hub::{Board, Hub, Joining, Request};
+use crate::wish::{Granted, Wanted};
 use crate::{Listener, LiveSettings, MicrophoneStatus, Wish};
+
+/// Requests that wait for the microphone's task, which answers at once.
+const REQUESTS: usize = 16;
 
 /// The microphone of this machine, and all who listen to it. Clones are the same; when the last
 /// is dropped, everybody's listening ends.
 #[derive(Clone)]
 pub struct Live {
     settings: Arc<LiveSettings>,
+    telemetry: Telemetry,
+    board: Arc<Board>,
+    requests: mpsc::Sender<Request>,
 }
 
 impl Live {
@@ -27,9 +37,23 @@ impl Live {
         make: impl Fn() -> Box<dyn Source> + Send + Sync + 'static,
         telemetry: Telemetry,
     ) -> Live {
-        let _ = (make, telemetry);
+        let settings = Arc::new(settings);
+        let board = Arc::new(Board::new(&settings));
+        let (requests, asked) = mpsc::channel(REQUESTS);
+        let make = Box::new(make);
+        let hub = Hub::new(
+            Arc::clone(&settings),
+            make,
+            telemetry.clone(),
+            Arc::clone(&board),
+            asked,
+        );
+        tokio::spawn(hub.run());
         Live {
-            settings: Arc::new(settings),
+            settings,
+            telemetry,
+            board,
+            requests,
         }
     }
 
@@ -48,43 +72,65 @@ impl Live {
         permit: impl Into<Arc<Permit<W::Scope>>>,
         wish: W,
     ) -> Result<Listener, ListenError> {
-        let Granted(_wanted) = wish.wanted()?;
-        let _permit: Arc<Permit<W::Scope>> = permit.into();
-        let _ = (open, pool);
-        Err(ListenError::Disabled)
+        let permit = permit.into();
+        let Granted(wanted) = wish.wanted()?;
+        let (app, uid) = (permit.app().clone(), permit.uid());
+        let ears = Arc::new(PoolEars {
+            pool: pool.clone(),
+            open: open.clone(),
+            permit,
+            clock: self.telemetry.clock().clone(),
+        });
+        self.listen_by(ears, app, uid, wanted).await
+    }
+
+    /// Listens by whatever ears there are.
+    pub(crate) async fn listen_by(
+        &self,
+        ears: Arc<dyn Ears>,
+        app: AppId,
+        uid: u32,
+        wanted: Wanted,
+    ) -> Result<Listener, ListenError> {
+        if !self.settings.enabled {
+            return Err(ListenError::Disabled);
+        }
+        let joining = Joining {
+            app,
+            uid,
+            wanted,
+            ears,
+        };
+        let joined = self.ask(|reply| Request::Listen(joining, reply)).await;
+        joined.unwrap_or(Err(ListenError::Stopping))
     }
 
     /// How the microphone is, and who listens.
     pub fn status(&self) -> MicrophoneStatus {
-        MicrophoneStatus {
-            enabled: self.settings.enabled,
-            state: crate::MicrophoneState::Off,
-            muted: self.settings.muted,
-            listeners: Vec::new(),
-            level: None,
-            overruns: 0,
-            losses: 0,
-        }
+        self.board.status().clone()
     }
 
     /// Mutes the microphone, and says whether it was not muted before. When this returns, the
     /// microphone is closed; what was said until then is still written down. Whoever calls this
     /// records it, with the user who asked.
     pub async fn mute(&self) -> bool {
-        false
+        let muted = self.ask(|reply| Request::Mute(true, reply)).await;
+        muted.unwrap_or(false)
     }
 
     /// Unmutes it, and says whether it was muted. It opens where somebody listens or it is to be
     /// warm. Whoever calls this records it, with the user who asked.
     pub async fn unmute(&self) -> bool {
-        false
+        let unmuted = self.ask(|reply| Request::Mute(false, reply)).await;
+        unmuted.unwrap_or(false)
     }
 
     /// Ends the listening of an application, because its leave is taken back, and says of how
     /// many listeners.
     pub async fn end_of(&self, app: &AppId) -> usize {
-        let _ = app;
-        0
+        let app = app.clone();
+        let ended = self.ask(|reply| Request::EndOf(app, reply)).await;
+        ended.unwrap_or(0)
     }
 
     /// The devices of this machine that can be listened to.
@@ -96,6 +142,13 @@ impl Live {
             Some(program) => earnest_audio::devices(program).await,
             None => Ok(Vec::new()),
         }
+    }
+
+    /// Asks the microphone's task; nobody answers once the runtime is going down.
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(request(reply)).await.ok()?;
+        answer.await.ok()
     }
 }
 

@@ -5,17 +5,20 @@ use earnest_policy::{Command, CommandList, Listen, PlainName, Work};
 
 use crate::{ListenError, What};
 
+/// Most bytes of a wake phrase. Its mark fits behind it.
+pub const MAX_WAKE_BYTES: usize = MAX_PHRASE_BYTES - WAKES.len_utf8();
+
 /// What a listener wants to be told. Each wish has the scope that it takes: a permit for commands
 /// gets nobody text.
 pub trait Wish: sealed::Wanted {
     /// The scope.
-    type Scope: Work;
+    type Scope: Work + 'static;
 }
 
 /// What is said; where there is a wake phrase, only once that was said.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Text {
-    /// The wake phrase: one to [`MAX_PHRASE_BYTES`] bytes of any language's letters.
+    /// The wake phrase, with letters in it and at most [`MAX_WAKE_BYTES`] bytes.
     pub wake: Option<String>,
 }
 
@@ -31,13 +34,17 @@ impl Wish for Commands {
     type Scope = Command;
 }
 
+/// What stands behind a phrase that wakes, as workers are told it.
+const WAKES: char = '…';
+
 /// A wish as it is granted.
 #[derive(Debug, Clone)]
 pub(crate) enum Wanted {
     Text {
+        /// With the mark that it wakes.
         wake: Option<String>,
     },
-    /// Phrases with their ids.
+    /// Phrases with their ids; none has that mark.
     Commands(Vec<(PlainName, String)>),
 }
 
@@ -78,17 +85,19 @@ pub struct Granted(pub(crate) Wanted);
 impl sealed::Wanted for Text {
     fn wanted(self) -> Result<Granted, ListenError> {
         let Text { wake } = self;
-        let wake = wake.map(|phrase| phrase.trim().to_owned());
-        if let Some(phrase) = &wake {
+        let wake = wake.map(|phrase| {
+            let phrase = unmarked(&phrase);
             let says_something = phrase.chars().any(char::is_alphanumeric);
-            let fits = phrase.len() <= MAX_PHRASE_BYTES;
-            if !fits || !says_something || phrase.chars().any(char::is_control) {
-                return Err(ListenError::BadPhrase {
-                    expected: MAX_PHRASE_BYTES,
+            let fits = phrase.len() <= MAX_WAKE_BYTES;
+            match fits && says_something && !phrase.chars().any(char::is_control) {
+                true => Ok(format!("{phrase}{WAKES}")),
+                false => Err(ListenError::BadPhrase {
+                    expected: MAX_WAKE_BYTES,
                     found: phrase.len(),
-                });
+                }),
             }
-        }
+        });
+        let wake = wake.transpose()?;
         Ok(Granted(Wanted::Text { wake }))
     }
 }
@@ -96,7 +105,55 @@ impl sealed::Wanted for Text {
 impl sealed::Wanted for Commands {
     fn wanted(self) -> Result<Granted, ListenError> {
         let phrases = self.0.phrases();
-        let phrases = phrases.map(|(id, phrase)| (id.clone(), phrase.to_owned()));
+        let phrases = phrases.map(|(id, phrase)| (id.clone(), unmarked(phrase).to_owned()));
         Ok(Granted(Wanted::Commands(phrases.collect())))
+    }
+}
+
+/// A phrase without what would make it wake.
+fn unmarked(phrase: &str) -> &str {
+    phrase
+        .trim()
+        .trim_end_matches(|last: char| last == WAKES || last.is_whitespace())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sealed::Wanted as _;
+    use super::*;
+
+    fn wake(phrase: &str) -> Result<Wanted, ListenError> {
+        let wake = Some(phrase.to_owned());
+        Text { wake }.wanted().map(|Granted(wanted)| wanted)
+    }
+
+    fn phrases(wanted: &Wanted) -> Vec<&str> {
+        wanted.phrases().collect()
+    }
+
+    #[test]
+    fn a_wake_phrase_gets_its_mark_and_a_command_never_has_it() {
+        for phrase in [
+            "hey earnest",
+            " hey earnest \u{2026} ",
+            "hey earnest\u{2026}",
+        ] {
+            assert_eq!(phrases(&wake(phrase).unwrap()), ["hey earnest\u{2026}"]);
+        }
+        let list = CommandList::new("kitchen", [("on", "light on\u{2026}"), ("off", "be dark")]);
+        let Granted(commands) = Commands(list.unwrap()).wanted().unwrap();
+        assert_eq!(phrases(&commands), ["light on", "be dark"]);
+        let Granted(all) = Text::default().wanted().unwrap();
+        assert!(phrases(&all).is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_said_wakes_nobody() {
+        let long = "a".repeat(MAX_WAKE_BYTES + 1);
+        for phrase in ["", "  ", "\u{2026}", "!?", "hey\nearnest", &long] {
+            let refused = wake(phrase).map(|_| ());
+            assert!(matches!(refused, Err(ListenError::BadPhrase { .. })));
+        }
+        assert!(wake(&long[1..]).is_ok());
     }
 }
