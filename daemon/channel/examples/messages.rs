@@ -2,12 +2,12 @@
 //! `cargo run -p earnest-channel --example messages -- fuzz/corpus`.
 
 use std::error::Error;
-use std::fs;
 use std::path::Path;
+use std::{fs, io};
 
 use earnest_channel::{
-    Confinement, Encoding, Failure, Flaw, FromWorker, HEARD_SAMPLES, Hello, Job, Report,
-    SoundFault, SoundKind, Task, ToWorker, VERSION, encode,
+    Confinement, Encoding, Failure, Flaw, FromWorker, HEARD_SAMPLES, Hello, Job, LiveTask, Partial,
+    Report, SoundFault, SoundKind, Spotted, Task, ToWorker, Tuning, VERSION, encode,
 };
 use earnest_evidence::measured::SandboxLevel;
 use earnest_transcript::{Milliseconds, Segment, Word};
@@ -37,6 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             write(&format!("job-{job}-{place}"), script)?;
         }
     }
+    live_jobs(&write)?;
     // Jobs of words and of activity, as they should go.
     let courses: [(u8, &str, &[usize]); 2] = [(12, "", &[2, 3, 5]), (20, "activity-", &[4, 5])];
     for (job, name, course) in courses {
@@ -50,6 +51,29 @@ fn main() -> Result<(), Box<dyn Error>> {
             script.push(order);
             script.extend(encode(&answers()[answer])?);
             write(&format!("script-{name}{answer}"), script)?;
+        }
+    }
+    Ok(())
+}
+
+/// A live job on two seconds of sound: as it should go, and with a tuning before each answer.
+fn live_jobs(write: &dyn Fn(&str, Vec<u8>) -> io::Result<()>) -> Result<(), Box<dyn Error>> {
+    const SOUND: u8 = 16;
+    // Without text and partials, with either, with both.
+    for job in [0x24_u8, 0x2C, 0x34, 0x3C] {
+        // Tunings with a phrase: text is wanted, or is not.
+        for order in [SOUND, 0xF2, 0xF3] {
+            let mut script = vec![b'e', job, SOUND];
+            for place in [2, 9, 9, 3, 10, 11, 2, 10] {
+                let mut answer = answers().swap_remove(place);
+                if let FromWorker::Segment(segment) = &mut answer {
+                    segment.words.clear();
+                }
+                script.extend(encode(&answer)?);
+                script.push(order);
+            }
+            script.pop();
+            write(&format!("live-{job:x}-{order:x}"), script)?;
         }
     }
     Ok(())
@@ -73,6 +97,20 @@ fn orders() -> Vec<ToWorker> {
         ToWorker::Sound(vec![1, 2, 3, 4]),
         ToWorker::EndOfSound,
         ToWorker::Abandon,
+        ToWorker::Begin(Job {
+            kind,
+            task: Task::Live(LiveTask {
+                silence: 700,
+                text: true,
+                partials: true,
+                words: false,
+            }),
+        }),
+        ToWorker::Tune(Tuning {
+            generation: 1,
+            text: true,
+            phrases: vec!["stop".to_owned(), "hey earnest\u{2026}".to_owned()],
+        }),
     ]
 }
 
@@ -124,5 +162,19 @@ fn answers() -> Vec<FromWorker> {
         }),
         FromWorker::Failed(Failure::Sound(SoundFault::Channels { found: 99 })),
         FromWorker::Failed(Failure::Abandoned),
+        FromWorker::Partial(Partial {
+            start: Milliseconds(100),
+            at: Milliseconds(600),
+            stable: "Hello,".to_owned(),
+            tentative: " you".to_owned(),
+        }),
+        FromWorker::SpeechStopped {
+            at: Milliseconds(900),
+        },
+        FromWorker::Spotted(Spotted {
+            generation: 1,
+            phrase: 0,
+            at: Milliseconds(900),
+        }),
     ]
 }

@@ -2,9 +2,10 @@
 
 use earnest_channel::{
     Confinement, DecodeError, Decoder, Encoding, Failure, Flaw, FromWorker, HEARD_SAMPLES, Hello,
-    Job, MAX_ANSWER_BYTES, MAX_MILLISECONDS, MAX_SOUND_BYTES, MAX_TEXT_BYTES, MAX_TOKENS, Message,
-    OutOfBounds, ReadError, Report, SoundFault, SoundKind, Task, ToWorker, VERSION, encode, read,
-    write,
+    Job, LiveTask, MAX_ANSWER_BYTES, MAX_LIVE_SILENCE, MAX_MILLISECONDS, MAX_PHRASE_BYTES,
+    MAX_PHRASES, MAX_SOUND_BYTES, MAX_TEXT_BYTES, MAX_TOKENS, MIN_LIVE_SILENCE, Message,
+    OutOfBounds, Partial, ReadError, Report, SoundFault, SoundKind, Spotted, Task, ToWorker,
+    Tuning, VERSION, encode, read, write,
 };
 use earnest_evidence::measured::SandboxLevel;
 use earnest_transcript::{Milliseconds, Segment, Word};
@@ -44,6 +45,23 @@ fn hello() -> Hello {
     }
 }
 
+fn partial(stable: &str, tentative: &str) -> Partial {
+    Partial {
+        start: Milliseconds(100),
+        at: Milliseconds(900),
+        stable: stable.to_owned(),
+        tentative: tentative.to_owned(),
+    }
+}
+
+/// A live job that keeps to its bounds.
+const LIVE: LiveTask = LiveTask {
+    silence: 700,
+    text: true,
+    partials: true,
+    words: false,
+};
+
 /// One of each that a worker says.
 fn answers() -> Vec<FromWorker> {
     let at = Milliseconds(MAX_MILLISECONDS);
@@ -70,6 +88,14 @@ fn answers() -> Vec<FromWorker> {
         },
         FromWorker::Finished(report),
         FromWorker::Failed(Failure::Sound(SoundFault::SampleRate { found: u64::MAX })),
+        FromWorker::Partial(partial("Hello,", " you")),
+        FromWorker::Partial(partial(&"a".repeat(MAX_TEXT_BYTES), "")),
+        FromWorker::SpeechStopped { at },
+        FromWorker::Spotted(Spotted {
+            generation: u32::MAX,
+            phrase: u16::MAX,
+            at,
+        }),
     ]
 }
 
@@ -92,7 +118,22 @@ fn orders() -> Vec<ToWorker> {
         ToWorker::Sound(vec![255; MAX_SOUND_BYTES]),
         ToWorker::EndOfSound,
         ToWorker::Abandon,
+        ToWorker::Begin(Job {
+            kind,
+            task: Task::Live(LIVE),
+        }),
+        tune(&[]),
+        tune(&["stop", "hey earnest\u{2026}"]),
+        tune(&[&*"a".repeat(MAX_PHRASE_BYTES); MAX_PHRASES]),
     ]
+}
+
+fn tune(phrases: &[&str]) -> ToWorker {
+    ToWorker::Tune(Tuning {
+        generation: u32::MAX,
+        text: true,
+        phrases: phrases.iter().map(|&phrase| phrase.to_owned()).collect(),
+    })
 }
 
 /// Decodes `bytes` in pieces of `size`.
@@ -160,12 +201,15 @@ fn a_length_is_refused_before_its_bytes_have_come() {
         }
     };
     check(&[0, 0, 0, 0, 0], DecodeError::Empty);
-    check(&[1, 0, 0, 0, 8], DecodeError::Kind { found: 8 });
+    check(&[1, 0, 0, 0, 11], DecodeError::Kind { found: 11 });
     check(&[1, 0, 0, 0, 255], DecodeError::Kind { found: 255 });
     let long = |kind, most, found| DecodeError::Long { kind, most, found };
     check(&[255, 255, 255, 255, 1], long(1, 96, u32::MAX));
     check(&[97, 0, 0, 0, 2], long(2, 96, 97));
     check(&[1, 128, 0, 0, 3], long(3, MAX_ANSWER_BYTES, 32_769));
+    check(&[1, 128, 0, 0, 8], long(8, MAX_ANSWER_BYTES, 32_769));
+    check(&[97, 0, 0, 0, 9], long(9, 96, 97));
+    check(&[97, 0, 0, 0, 10], long(10, 96, 97));
 }
 
 #[test]
@@ -289,6 +333,36 @@ fn what_no_honest_worker_says_is_refused() {
 }
 
 #[test]
+fn what_no_honest_worker_says_while_it_listens_is_refused() {
+    let check = |change: fn(&mut Partial), what| {
+        let mut changed = partial("Hello,", " you");
+        change(&mut changed);
+        refuse(&FromWorker::Partial(changed), what);
+    };
+    check(|it| it.at = Milliseconds(99), "a partial's end");
+    check(|it| it.at.0 = MAX_MILLISECONDS + 1, "a partial's end");
+    check(|it| it.start.0 = MAX_MILLISECONDS + 1, "a partial's start");
+    check(|it| it.stable = "a\nb".to_owned(), "stable text");
+    check(|it| it.tentative = "\u{1b}[2J".to_owned(), "tentative text");
+    check(
+        |it| it.stable = "a".repeat(MAX_TEXT_BYTES + 1),
+        "stable text",
+    );
+    let both = |it: &mut Partial| it.tentative = "a".repeat(MAX_TEXT_BYTES - 5);
+    check(both, "bytes of a partial");
+    check(|it| *it = partial("", ""), "bytes of a partial");
+
+    let at = Milliseconds(MAX_MILLISECONDS + 1);
+    refuse(&FromWorker::SpeechStopped { at }, "the end of speech");
+    let spotted = Spotted {
+        generation: 1,
+        phrase: 1,
+        at,
+    };
+    refuse(&FromWorker::Spotted(spotted), "a phrase");
+}
+
+#[test]
 fn what_no_honest_daemon_says_is_refused() {
     let check = |order: ToWorker| {
         assert!(encode(&order).is_err(), "{order:?} was sent");
@@ -306,7 +380,38 @@ fn what_no_honest_daemon_says_is_refused() {
         };
         let task = Task::Activity;
         check(ToWorker::Begin(Job { kind, task }));
+        let task = Task::Live(LIVE);
+        check(ToWorker::Begin(Job { kind, task }));
     }
+    check(tune(&[""]));
+    check(tune(&["stop\n"]));
+    check(tune(&[&"a".repeat(MAX_PHRASE_BYTES + 1)]));
+    check(tune(&["stop"; MAX_PHRASES + 1]));
+}
+
+#[test]
+fn a_live_job_has_raw_sound_and_a_silence_that_ends() {
+    let check = |kind, silence, is_sent| {
+        let task = Task::Live(LiveTask { silence, ..LIVE });
+        let sent = encode(&ToWorker::Begin(Job { kind, task }));
+        assert_eq!(sent.is_ok(), is_sent, "{kind:?}, {silence} ms: {sent:?}");
+    };
+    let raw = SoundKind::Raw {
+        rate: 48_000,
+        channels: 2,
+        encoding: Encoding::F32Le,
+    };
+    check(raw, MIN_LIVE_SILENCE, true);
+    check(raw, MAX_LIVE_SILENCE, true);
+    check(raw, MIN_LIVE_SILENCE - 1, false);
+    check(raw, MAX_LIVE_SILENCE + 1, false);
+    check(SoundKind::Container, 700, false);
+}
+
+#[test]
+fn words_that_were_said_or_chosen_are_not_in_what_a_log_shows() {
+    let shown = format!("{:?} {:?}", partial("SECRET", " SECRET"), tune(&["SECRET"]));
+    assert!(!shown.contains("SECRET"), "{shown}");
 }
 
 #[test]
@@ -362,7 +467,7 @@ proptest! {
 
     #[test]
     fn any_contents_of_a_frame_are_survived(
-        kind in 0..9_u8,
+        kind in 0..12_u8,
         contents in prop::collection::vec(any::<u8>(), 0..90),
         size in 1..20_usize,
     ) {
@@ -387,7 +492,7 @@ proptest! {
 
     #[test]
     fn reading_and_decoding_agree(
-        kind in 0..9_u8,
+        kind in 0..12_u8,
         contents in prop::collection::vec(any::<u8>(), 0..90),
     ) {
         let bytes = frame(&[&[kind][..], &contents].concat());

@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use earnest_channel::{
-    DecodeError, Decoder, Encoding, Exchange, FromWorker, Job, Message, ReadError, SoundKind, Task,
-    ToWorker, encode, read,
+    DecodeError, Decoder, Due, Encoding, Exchange, FromWorker, Job, LiveTask, Message, ReadError,
+    SoundKind, Task, ToWorker, Tuning, encode, read,
 };
 
 /// Reads `data` as a stream of messages, in the way that its first byte says:
@@ -12,7 +12,8 @@ use earnest_channel::{
 /// - `d`: of the daemon's.
 /// - `w`: of a worker's.
 /// - `e`: of a worker's at a job. The next byte says which job (see `job`); what follows are
-///   frames, and before each a byte that says what the daemon sends first.
+///   frames, and before each a byte that says what the daemon sends first: sound, a tuning, an
+///   end.
 /// - anything else: all of it, both ways.
 ///
 /// How a stream is cut into pieces makes no difference, the reader and the decoder agree, and
@@ -110,9 +111,16 @@ fn job(byte: u8) -> Job {
             encoding,
         },
     };
-    let task = match byte >> 3 & 3 {
+    let task = match byte >> 3 & 7 {
         0 => Task::Transcribe { words: false },
         1 => Task::Transcribe { words: true },
+        // What is live is raw.
+        4.. if kind != SoundKind::Container => Task::Live(LiveTask {
+            silence: 700,
+            text: byte & 8 != 0,
+            partials: byte & 16 != 0,
+            words: false,
+        }),
         _ => Task::Activity,
     };
     Job { kind, task }
@@ -126,10 +134,23 @@ fn exchange(script: &[u8]) {
     let job = job(first);
     let mut exchange = Exchange::new(job);
     let (mut earliest, mut segments, mut sent) = (0, 0, 0_u64);
+    let mut tunings = 0;
+    let mut live = match job.task {
+        Task::Live(task) => Some(Live::of(task)),
+        Task::Transcribe { .. } | Task::Activity => None,
+    };
     while let Some((&order, rest)) = script.split_first() {
         match order {
             0xFF => exchange.end(),
             0xFE => exchange.abandon(),
+            0xF0..=0xFD => {
+                tunings += 1;
+                let tuning = tuning(order, tunings);
+                exchange.tune(&tuning);
+                if let Some(live) = &mut live {
+                    live.tune(tuning);
+                }
+            }
             // Sizes of every order of magnitude.
             shift => {
                 let bytes = 1_usize << (shift % 40);
@@ -144,11 +165,17 @@ fn exchange(script: &[u8]) {
             return;
         };
         let was_over = exchange.is_over();
-        if let Err(misbehaviour) = exchange.answer(&answer, before - script.len()) {
+        let due = match exchange.answer(&answer, before - script.len()) {
+            Ok(due) => due,
             // The daemon ends such a worker and hears no more of it.
-            return drop(misbehaviour.to_string());
-        }
+            Err(misbehaviour) => return drop(misbehaviour.to_string()),
+        };
         assert!(!was_over, "something came after the last word");
+        if let Some(live) = &mut live {
+            live.take(&answer, due);
+            continue;
+        }
+        assert_eq!(due, Due::Now, "only what is live is tuned");
         let stretch = match answer {
             FromWorker::Segment(segment) => {
                 assert_ne!(job.task, Task::Activity, "words were told unasked");
@@ -171,5 +198,87 @@ fn exchange(script: &[u8]) {
                 "{segments} segments of {sent} bytes"
             );
         }
+    }
+}
+
+/// The tuning that an order stands for.
+fn tuning(order: u8, generation: u32) -> Tuning {
+    Tuning {
+        generation,
+        text: order & 1 == 0,
+        phrases: vec!["stop".to_owned(); usize::from(order >> 1 & 3)],
+    }
+}
+
+/// What passes of a live job: utterances one after the other, and text for who wants it.
+struct Live {
+    task: LiveTask,
+    /// Whether text is wanted, and whether it ever was.
+    text: (bool, bool),
+    /// Phrases by generation, from the first on.
+    phrases: Vec<usize>,
+    /// Where the utterance under way began, and how far it was heard.
+    utterance: Option<(u64, u64)>,
+    latest: u64,
+}
+
+impl Live {
+    fn of(task: LiveTask) -> Live {
+        Live {
+            task,
+            text: (task.text, task.text),
+            phrases: Vec::new(),
+            utterance: None,
+            latest: 0,
+        }
+    }
+
+    fn tune(&mut self, tuning: Tuning) {
+        self.text = (tuning.text, self.text.1 || tuning.text);
+        self.phrases.push(tuning.phrases.len());
+    }
+
+    fn take(&mut self, answer: &FromWorker, due: Due) {
+        match answer {
+            FromWorker::SpeechStarted { at } => {
+                assert!(self.utterance.is_none() && at.0 >= self.latest);
+                self.utterance = Some((at.0, at.0));
+            }
+            FromWorker::Partial(partial) => {
+                self.wanted(due);
+                assert!(self.task.partials);
+                let (start, heard) = self.utterance.expect("it began");
+                assert!(partial.start.0 == start && partial.at.0 >= heard);
+                self.utterance = Some((start, partial.at.0));
+            }
+            FromWorker::Segment(segment) => {
+                self.wanted(due);
+                assert!(segment.words.is_empty());
+                let (start, _) = self.utterance.expect("it began");
+                assert_eq!(segment.start.0, start);
+                // Nothing but the end comes behind it.
+                self.utterance = Some((start, u64::MAX));
+            }
+            FromWorker::SpeechStopped { at } => {
+                let (start, _) = self.utterance.take().expect("it began");
+                assert!(at.0 >= start);
+                self.latest = at.0;
+            }
+            FromWorker::Spotted(spotted) => {
+                let list = usize::try_from(spotted.generation).expect("it is in memory");
+                assert!((1..=self.phrases.len()).contains(&list), "it was sent");
+                let in_list = usize::from(spotted.phrase) < self.phrases[list - 1];
+                assert!(in_list || due == Due::NoMore);
+            }
+            FromWorker::Finished(_) => assert!(self.utterance.is_none()),
+            FromWorker::Activity { .. } => panic!("a stretch was told unasked"),
+            _ => {}
+        }
+    }
+
+    fn wanted(&self, due: Due) {
+        let (now, ever) = self.text;
+        assert!(ever, "words were told unasked");
+        assert!(now || due == Due::NoMore, "words were told too late");
     }
 }
