@@ -4,9 +4,13 @@
 //! A name in code marks is a test's if it has four words or more, a path if it begins with a folder
 //! of the repository, and a route if it begins with `/v1/`. Blocks of commands are not looked at.
 
+#[path = "support/repository.rs"]
+mod repository;
+
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+
+use repository::root;
 
 /// The folders that paths begin with.
 const FOLDERS: &[&str] = &[
@@ -20,12 +24,6 @@ const FOLDERS: &[&str] = &[
     "xtask",
 ];
 
-/// Folders that hold no source of ours.
-const SKIPPED: &[&str] = &["target", "corpus", "artifacts", "coverage"];
-
-/// Deeper than any folder of the repository; a link in a circle would never end.
-const DEEPEST: usize = 12;
-
 /// The guidelines, each of which has one row.
 const GUIDELINES: u32 = 33;
 
@@ -35,13 +33,6 @@ struct Named {
     paths: BTreeSet<String>,
     tests: BTreeSet<String>,
     routes: BTreeSet<String>,
-}
-
-fn root() -> &'static Path {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    tests
-        .parent()
-        .expect("this package is a folder of the workspace")
 }
 
 fn page() -> String {
@@ -123,27 +114,8 @@ fn function(line: &str) -> Option<&str> {
 
 /// Every test of the repository.
 fn all_tests() -> BTreeSet<String> {
-    let mut files = Vec::new();
-    walk(root(), DEEPEST, &mut files);
-    let read = |path: &PathBuf| fs::read_to_string(path).expect("a Rust file is UTF-8");
-    files
-        .iter()
-        .flat_map(|path| tests_of(&read(path)))
-        .collect()
-}
-
-fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
-    assert!(depth > 0, "{} is too deep", folder.display());
-    for entry in fs::read_dir(folder).expect("a folder of the repository is readable") {
-        let entry = entry.expect("a folder of the repository is readable");
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let kind = entry.file_type().expect("a file has a type");
-        if kind.is_dir() && !name.starts_with('.') && !SKIPPED.contains(&name.as_str()) {
-            walk(&entry.path(), depth - 1, files);
-        } else if kind.is_file() && name.ends_with(".rs") {
-            files.push(entry.path());
-        }
-    }
+    let files = repository::rust_files();
+    files.iter().flat_map(|(_, text)| tests_of(text)).collect()
 }
 
 /// The routes of the endpoint's document.

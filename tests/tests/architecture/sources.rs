@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
+use crate::repository;
+
 /// A Rust file.
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
@@ -25,42 +27,18 @@ const HELD: &[&str] = &[
     "clippy::undocumented_unsafe_blocks",
 ];
 
-/// Folders below the root that hold no source of ours.
-const SKIPPED: &[&str] = &["target", "corpus", "artifacts", "coverage"];
-
-/// Deeper than any folder of the repository; a link in a circle would never end.
-const DEEPEST: usize = 12;
-
 /// Reads every Rust file of the repository, whether a crate reaches it or not.
-pub(crate) fn read(root: &Path) -> Vec<Source> {
-    let mut files = Vec::new();
-    walk(root, DEEPEST, &mut files);
-    assert!(!files.is_empty(), "no Rust file below {}", root.display());
-    files
-        .into_iter()
-        .map(|path| Source {
-            text: fs::read_to_string(&path).expect("a Rust file is UTF-8"),
-            path: path
-                .strip_prefix(root)
-                .expect("it was found below the root")
-                .to_string_lossy()
-                .replace('\\', "/"),
-        })
-        .collect()
-}
-
-fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
-    assert!(depth > 0, "{} is too deep", folder.display());
-    for entry in fs::read_dir(folder).expect("a folder of the repository is readable") {
-        let entry = entry.expect("a folder of the repository is readable");
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let kind = entry.file_type().expect("a file has a type");
-        if kind.is_dir() && !name.starts_with('.') && !SKIPPED.contains(&name.as_str()) {
-            walk(&entry.path(), depth - 1, files);
-        } else if kind.is_file() && name.ends_with(".rs") {
-            files.push(entry.path());
-        }
-    }
+pub(crate) fn read() -> Vec<Source> {
+    let files = repository::rust_files();
+    let source = |(path, text): (PathBuf, String)| Source {
+        text,
+        path: path
+            .strip_prefix(repository::root())
+            .expect("it was found below the root")
+            .to_string_lossy()
+            .replace('\\', "/"),
+    };
+    files.into_iter().map(source).collect()
 }
 
 /// Reads a manifest.
