@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 type Face = fn(&[u8]);
 
 /// Every target and its face. A target is added here and in `fuzz/Cargo.toml`.
-const FACES: [(&str, Face); 20] = [
+const FACES: [(&str, Face); 21] = [
     ("attest", earnest_fuzz_faces::attest),
     ("audit", earnest_fuzz_faces::audit),
     ("baselines", earnest_fuzz_faces::baselines),
     ("book", earnest_fuzz_faces::book),
+    ("capture", earnest_fuzz_faces::capture),
     ("card", earnest_fuzz_faces::card),
     ("channel", earnest_fuzz_faces::channel),
     ("ear_token", earnest_fuzz_faces::ear_token),

@@ -55,12 +55,12 @@ const C_COMPILER: Need = Need {
     presence: Presence::OnPath("cc"),
 };
 
-/// What the workspace needs to be built: the compiler, and the TPM's library.
+/// What the workspace needs to be built: the compiler, and the TPM's and the sound's libraries.
 pub(crate) const BUILD: &[Need] = &[
     C_COMPILER,
     Need {
         package: "pkg-config",
-        why: "finds the TPM's library when it is linked",
+        why: "finds the libraries below when they are linked",
         presence: Presence::OnPath("pkg-config"),
     },
     Need {
@@ -68,6 +68,29 @@ pub(crate) const BUILD: &[Need] = &[
         why: "the TCG's library, through which a TPM is asked",
         presence: Presence::Succeeds(&["pkg-config", "--exists", "tss2-sys", "tss2-esys"]),
     },
+    Need {
+        package: "libasound2-dev",
+        why: "ALSA's library, through which a microphone is opened",
+        presence: Presence::Succeeds(&["pkg-config", "--exists", "alsa"]),
+    },
+];
+
+/// A microphone without a sound card: a sound server whose player is heard by its recorder.
+pub(crate) const MICROPHONE: &[Need] = &[
+    Need {
+        package: "pulseaudio",
+        why: "a sound server of the tests' own, which nobody hears",
+        presence: Presence::OnPath("pulseaudio"),
+    },
+    Need {
+        package: "pulseaudio-utils",
+        why: "plays to that server, and takes its devices away",
+        presence: Presence::OnPath("paplay"),
+    },
+    data(
+        "libasound2-plugins",
+        "lets ALSA record from a sound server, as on most desktops",
+    ),
 ];
 
 /// A TPM in software, for machines that have none, and so that nobody's own is touched.
@@ -316,6 +339,7 @@ mod tests {
             SOFTWARE_TPM,
             OUTSIDERS,
             CLIENTS,
+            MICROPHONE,
             CROSS,
         ]
         .concat()

@@ -92,6 +92,7 @@ pub(crate) fn set_up() -> Result<()> {
         setup::SOFTWARE_TPM,
         setup::OUTSIDERS,
         setup::CLIENTS,
+        setup::MICROPHONE,
     ];
     setup::install(&needs.concat(), Mode::Act)?;
     clients::install(Mode::Act)?;
