@@ -17,7 +17,7 @@ const BUDGET_RETRY_SECONDS: u64 = 60 * 60;
 /// One request's place among those of its application, and its share of the day's sound. The
 /// place is given back when the last who holds this drops it.
 pub(crate) struct Allowance {
-    slot: Slot,
+    slot: Arc<Slot>,
     clock: Clock,
     /// Milliseconds that were charged.
     charged: AtomicU64,
@@ -26,8 +26,17 @@ pub(crate) struct Allowance {
 impl Allowance {
     pub(crate) fn new(slot: Slot, clock: Clock) -> Arc<Allowance> {
         Arc::new(Allowance {
-            slot,
+            slot: Arc::new(slot),
             clock,
+            charged: AtomicU64::new(0),
+        })
+    }
+
+    /// The same place and the same day, for sound that is counted from its own beginning.
+    pub(crate) fn again(&self) -> Arc<Allowance> {
+        Arc::new(Allowance {
+            slot: Arc::clone(&self.slot),
+            clock: self.clock.clone(),
             charged: AtomicU64::new(0),
         })
     }
@@ -83,6 +92,10 @@ mod tests {
             assert_eq!(allowance.reach(Milliseconds(reached)), Ok(()));
         }
         let refusal = allowance.reach(Milliseconds(60_001)).expect_err("spent");
+        assert_eq!(refusal.code(), "budget_spent");
+        let again = allowance.again();
+        drop(allowance);
+        let refusal = again.reach(Milliseconds(1)).expect_err("spent");
         assert_eq!(refusal.code(), "budget_spent");
     }
 }

@@ -178,7 +178,7 @@ fn twice(param: &'static str) -> Refusal {
 }
 
 /// English by its code (ISO 639-1, 639-3), with a region or without, or by its name.
-fn is_english(value: &str) -> bool {
+pub(crate) fn is_english(value: &str) -> bool {
     let primary = value.split(['-', '_']).next().unwrap_or(value);
     ["en", "eng", "english"]
         .iter()

@@ -2,8 +2,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -47,7 +47,6 @@ pub(crate) struct Watched {
     waiting: Pin<Box<Sleep>>,
     begun: Arc<AtomicBool>,
     meter: Arc<Meter>,
-    first: Option<Instant>,
     rest: Option<oneshot::Sender<Body>>,
 }
 
@@ -57,6 +56,7 @@ pub(crate) struct Meter {
     bytes: AtomicU64,
     /// Milliseconds between its first and its last piece.
     milliseconds: AtomicU64,
+    first: OnceLock<Instant>,
 }
 
 /// A body that came within this was there at once, and its speed says nothing of its sender.
@@ -73,6 +73,13 @@ impl Meter {
         let milliseconds = self.milliseconds.load(Ordering::Relaxed);
         let took = Duration::from_millis(milliseconds);
         (took >= MEASURABLE).then(|| self.bytes().saturating_mul(1000) / milliseconds)
+    }
+
+    /// So many bytes came just now.
+    pub(crate) fn came(&self, bytes: usize) {
+        let now = Instant::now();
+        let first = *self.first.get_or_init(|| now);
+        self.count(bytes, now.duration_since(first));
     }
 
     fn count(&self, bytes: usize, since: Duration) {
@@ -100,7 +107,6 @@ pub(crate) fn watch(body: Body, idle: Duration) -> (Watched, Leftover, Arc<Meter
         waiting: Box::pin(sleep(idle)),
         begun: Arc::clone(&begun),
         meter: Arc::clone(&meter),
-        first: None,
         rest: Some(sender),
     };
     (watched, Leftover { rest, begun }, meter)
@@ -123,11 +129,8 @@ impl HttpBody for Watched {
         }
         match Pin::new(inner).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
-                let now = Instant::now();
-                this.waiting.as_mut().reset(now + this.idle);
-                let first = *this.first.get_or_insert(now);
-                let bytes = frame.data_ref().map_or(0, Bytes::len);
-                this.meter.count(bytes, now.duration_since(first));
+                this.waiting.as_mut().reset(Instant::now() + this.idle);
+                this.meter.came(frame.data_ref().map_or(0, Bytes::len));
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(_))) => {

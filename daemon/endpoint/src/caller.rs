@@ -176,8 +176,8 @@ pub(crate) fn permit<S: Scope>(parts: &Parts, shared: &Shared) -> Result<Permit<
     let caller = parts.extensions.get::<Arc<Caller>>();
     // Serving puts it there, before anything else.
     let caller = caller.ok_or(Refusal::Unauthenticated)?;
-    // What the kernel says of a peer of the Unix socket cannot be guessed.
-    if caller.door != Door::Unix
+    // What the kernel says of a peer cannot be guessed, where that is all that it goes by.
+    if !matches!(caller.door, Door::Unix | Door::Wyoming)
         && let Err(locked) = shared.listens_to(caller.source())
     {
         because(parts, Reason::Locked);

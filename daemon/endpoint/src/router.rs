@@ -19,7 +19,7 @@ use crate::refusal::Refusal;
 use crate::shared::Shared;
 use crate::{
     activity, alerts, apps, auditing, browser, captions, command, command_lists, keys, listen,
-    microphone, people, review, stream, tokens, transcribe,
+    microphone, people, realtime, review, stream, tokens, transcribe,
 };
 
 /// The description of the interface, which a test holds to [`routes`].
@@ -44,6 +44,7 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Arc<Shared>>)> {
         ("/v1/microphone/devices", get(microphone::devices)),
         ("/v1/models", get(models)),
         ("/v1/models/{model}", get(model)),
+        ("/v1/realtime", get(realtime::realtime)),
         ("/v1/token", post(tokens::issue).delete(tokens::revoke)),
         ("/v1/token/renew", post(tokens::renew)),
     ];

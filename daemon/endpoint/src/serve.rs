@@ -23,6 +23,7 @@ use crate::paced::Paced;
 use crate::router::router;
 use crate::shared::{Parts, Shared};
 use crate::turned_away::turn_away;
+use crate::wyoming;
 
 /// How serving ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,8 +165,14 @@ async fn connection(
         established = establishing => established,
         _ = stopping.changed() => return,
     };
-    if let Some((connection, _seat)) = established {
-        serve_connection(connection, &shared, router, stopping).await;
+    match established {
+        Some((connection, _seat)) if connection.place().is_wyoming() => {
+            wyoming::serve(connection, shared, stopping).await;
+        }
+        Some((connection, _seat)) => {
+            serve_connection(connection, &shared, router, stopping).await;
+        }
+        None => {}
     }
 }
 

@@ -14,6 +14,7 @@ use crate::caller::way;
 use crate::record::request_id;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
+use crate::wyoming;
 
 /// Longest time that telling one may take, handshake included.
 const TELLING: Duration = Duration::from_secs(1);
@@ -37,6 +38,16 @@ pub(crate) async fn turn_away(identified: Identified, shared: &Shared) {
         reason: Reason::TooManyConnections,
     });
     let id = request_id(shared.next_request());
+    if identified.place().is_wyoming() {
+        let telling = async {
+            // There is no handshake.
+            if let Ok(connection) = identified.establish().await {
+                wyoming::refuse(connection, &Refusal::TooManyConnections, &id).await;
+            }
+        };
+        let _ = timeout(TELLING, telling).await;
+        return;
+    }
     let answer = answer(&id);
     let telling = async {
         let mut connection = identified.establish().await.ok()?;

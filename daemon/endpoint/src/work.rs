@@ -19,7 +19,7 @@ use earnest_transcript::{Milliseconds, Segment};
 use crate::admission::Admitted;
 use crate::allowance::Allowance;
 use crate::answer::{Transcript, outward, outward_partial};
-use crate::record::Bill;
+use crate::record::{Bill, HeardSums};
 use crate::redact::Redactor;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
@@ -30,6 +30,11 @@ const LOW_CERTAINTY: f32 = -1.0;
 
 /// What waits at most behind a segment that is held: minutes of people who clear their throats.
 const MOST_WAITING: usize = 256;
+
+/// Of sound that is written down as it is said: how long the end of an utterance that may be the
+/// beginning of a number is held, where numbers are taken out. Whoever pauses for longer within
+/// one is told in parts, as if they had been uploaded one by one.
+const HELD_MILLISECONDS: u64 = 4_000;
 
 /// A job under way: its sound is not complete yet.
 #[derive(Debug)]
@@ -57,8 +62,13 @@ pub(crate) struct Heard {
     /// What may be told and was not yet, in its order.
     news: VecDeque<Told>,
     is_over: bool,
+    is_live: bool,
     rules: AnswerRules,
     redactor: Redactor,
+    /// Where the last of what is held ends.
+    held: Option<Milliseconds>,
+    /// What earlier jobs of the request heard.
+    before: HeardSums,
     allowance: Arc<Allowance>,
     bill: Bill,
 }
@@ -123,28 +133,35 @@ pub(crate) async fn begin<S: WorkScope>(
     let serving = &admitted.serving;
     let begun = serving.pool.begin(&serving.open, &admitted.permit, job);
     let (sender, events) = begun.await.map_err(not_begun)?.split();
+    // A request may have several jobs, each of which counts its sound from its own beginning.
+    let allowance = admitted.allowance.again();
+    let before = *bill.heard();
     Ok(Work {
         sound: Sound {
             sender,
             digest: shared.payload_digest(),
             bytes: 0,
             bytes_per_second: bytes_per_second(job.kind),
-            allowance: Arc::clone(&admitted.allowance),
+            allowance: Arc::clone(&allowance),
             bill: bill.clone(),
         },
         heard: Heard {
             events,
             news: VecDeque::new(),
             is_over: false,
+            is_live: matches!(job.task, Task::Live(_)),
             rules,
             redactor: Redactor::new(rules),
-            allowance: Arc::clone(&admitted.allowance),
+            held: None,
+            before,
+            allowance,
             bill: bill.clone(),
         },
     })
 }
 
-fn bytes_per_second(kind: SoundKind) -> Option<u64> {
+/// Of sound without a header, whose length its bytes tell.
+pub(crate) fn bytes_per_second(kind: SoundKind) -> Option<u64> {
     match kind {
         SoundKind::Container => None,
         SoundKind::Raw {
@@ -222,6 +239,26 @@ impl Work {
         }
     }
 
+    /// What was heard next. May be dropped and asked again.
+    ///
+    /// # Errors
+    ///
+    /// When the job fails.
+    pub(crate) async fn next(&mut self) -> Result<News, Refusal> {
+        self.heard.next().await
+    }
+
+    /// What was heard and can be told without waiting for anything.
+    pub(crate) fn ready(&mut self) -> Option<News> {
+        match self.heard.news.pop_front()? {
+            Told::Now(news) => Some(news),
+            Told::Held => {
+                self.heard.news.push_front(Told::Held);
+                None
+            }
+        }
+    }
+
     /// Both halves, for who drives them at once.
     pub(crate) fn split(self) -> (Sound, Heard) {
         (self.sound, self.heard)
@@ -234,6 +271,7 @@ impl Heard {
         match self.events.next().await {
             Some(Ok(Event::SpeechStarted { at })) => {
                 self.allowance.reach(at)?;
+                self.pass(at);
                 self.tell(News::Speech(at));
             }
             Some(Ok(Event::Activity { start, end })) => {
@@ -243,7 +281,9 @@ impl Heard {
             Some(Ok(Event::Heard { at })) => {
                 self.allowance.reach(at)?;
                 let mut sums = self.bill.heard();
-                sums.sound = sums.sound.max(at.0);
+                sums.sound = sums.sound.max(self.before.sound.saturating_add(at.0));
+                drop(sums);
+                self.pass(at);
             }
             Some(Ok(Event::Segment(segment))) => {
                 self.allowance.reach(segment.end)?;
@@ -273,7 +313,8 @@ impl Heard {
         let withheld = self.rules.withheld(segment.avg_logprob);
         {
             let mut sums = self.bill.heard();
-            sums.sound = sums.sound.max(segment.end.0);
+            let end = self.before.sound.saturating_add(segment.end.0);
+            sums.sound = sums.sound.max(end);
             sums.segments = sums.segments.saturating_add(1);
             let certainty = segment.avg_logprob;
             let is_low = certainty.is_nan() || certainty < LOW_CERTAINTY;
@@ -281,8 +322,20 @@ impl Heard {
         }
         if !withheld {
             self.news.push_back(Told::Held);
+            let end = segment.end;
             let ready = self.redactor.push(outward(segment));
+            self.held = self.redactor.holds().then_some(end);
             self.release(ready);
+        }
+    }
+
+    /// The sound of a live job goes on, and nobody speaks.
+    fn pass(&mut self, at: Milliseconds) {
+        let held = self.held.filter(|_| self.is_live);
+        if held.is_some_and(|end| at.0 >= end.0.saturating_add(HELD_MILLISECONDS)) {
+            self.held = None;
+            let all = self.redactor.end();
+            self.release(all);
         }
     }
 
@@ -308,8 +361,9 @@ impl Heard {
         let sound = Milliseconds::of_sample(report.samples);
         {
             let mut sums = self.bill.heard();
-            sums.sound = sound.0;
-            sums.speech = Milliseconds::of_sample(report.speech).0;
+            let speech = Milliseconds::of_sample(report.speech);
+            sums.sound = self.before.sound.saturating_add(sound.0);
+            sums.speech = self.before.speech.saturating_add(speech.0);
             sums.shape = report.shape;
         }
         // What was heard to its end is told, though it be the last of the day.

@@ -11,7 +11,7 @@
 
 mod attendance;
 mod lines;
-mod socket;
+pub(crate) mod socket;
 mod telling;
 
 use std::sync::Arc;
@@ -31,7 +31,7 @@ use crate::record::Bill;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 
-pub(crate) use attendance::Attendance;
+pub(crate) use attendance::{Attendance, Farewell};
 pub(crate) use telling::level_line;
 
 /// `GET /v1/listen`.

@@ -21,10 +21,10 @@ use crate::refusal::Refusal;
 use crate::shared::Shared;
 
 /// How often the other end is asked whether it is there.
-const PING: Duration = Duration::from_secs(20);
+pub(crate) const PING: Duration = Duration::from_secs(20);
 
 /// Pings that may go unanswered.
-const UNANSWERED: u32 = 2;
+pub(crate) const UNANSWERED: u32 = 2;
 
 /// How long the other end may take to say farewell.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -115,7 +115,7 @@ async fn tell<S: Work>(mut socket: WebSocket, mut attendance: Attendance<S>) {
 }
 
 /// Says farewell, and waits a moment for the other end's, so that what was said before arrives.
-async fn close(socket: &mut WebSocket, code: u16) {
+pub(crate) async fn close(socket: &mut WebSocket, code: u16) {
     let reason = Default::default();
     let farewell = Message::Close(Some(CloseFrame { code, reason }));
     if socket.send(farewell).await.is_ok() {
