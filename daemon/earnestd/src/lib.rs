@@ -6,6 +6,7 @@
 //!   with a [`crew`] of workers.
 //! - [`kept`] and [`records`]: what the daemon keeps encrypted, and the audit log; [`rotation`] and
 //!   [`duties`]: what is done to both by the clock.
+//! - [`microphone`]: the process that has the microphone, and who listens to it.
 //! - [`front`]: the daemon as the endpoint sees it.
 //! - [`run`]: all of it together, until the daemon is told to end.
 
@@ -24,6 +25,7 @@ pub mod ground;
 pub mod guardian;
 pub mod kept;
 pub mod log;
+pub mod microphone;
 pub mod notify;
 pub mod plan;
 pub mod process;

@@ -1,4 +1,5 @@
-//! `earnestd`, the daemon. Started as `earnestd worker`, it is one of its own workers.
+//! `earnestd`, the daemon. Started as `earnestd worker`, it is one of its own workers; as
+//! `earnestd capture`, the process that has the microphone.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -11,13 +12,18 @@ use earnestd::configuration::{Accounts, Configuration};
 use earnestd::device::DeviceGround;
 use earnestd::exit::Exit;
 use earnestd::plan::Plan;
-use earnestd::{engine, log, process, run};
+use earnestd::{engine, log, microphone, process, run};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().as_deref() == Some(engine::WORKER.as_ref()) {
-        // Before anything is read: a worker locks itself in first.
-        return engine::worker(arguments.collect::<Vec<OsString>>());
+    let face = arguments.next();
+    let rest = || arguments.collect::<Vec<OsString>>();
+    // Before anything is read: a worker locks itself in first.
+    if face.as_deref() == Some(engine::WORKER.as_ref()) {
+        return engine::worker(rest());
+    }
+    if face.as_deref() == Some(microphone::CAPTURE.as_ref()) {
+        return microphone::capture(rest());
     }
     earnest_tpm::quiet_library();
     match daemon(&Arguments::parse()) {

@@ -3,9 +3,10 @@
 use std::fmt::{self, Display};
 use std::time::Duration;
 
+use earnest_audio::DeviceWish;
 use earnest_policy::AnswerRules;
 
-use crate::configuration::{Configuration, Exposed, Mode};
+use crate::configuration::{Configuration, Exposed, MicrophoneSettings, Mode};
 
 /// A configuration, told to a person.
 pub struct Plan<'a>(pub &'a Configuration);
@@ -72,7 +73,14 @@ fn lines(told: &Configuration) -> Vec<String> {
         let places = list(&listen.clear_text);
         lines.push(format!("listens: CLEAR TEXT on {places}"));
     }
+    if !listen.wyoming.is_empty() {
+        lines.push(format!(
+            "listens: the Wyoming protocol, known by the caller's user alone, on {}",
+            list(&listen.wyoming)
+        ));
+    }
     lines.extend([
+        told_of_microphone(&told.microphone),
         format!("serves: programs of {}", users(&allow.apps)),
         format!("operated by: {}", users(&allow.operators)),
         format!("audited by: {}", users(&allow.auditors)),
@@ -128,6 +136,32 @@ fn lines(told: &Configuration) -> Vec<String> {
         ),
     ]);
     lines
+}
+
+fn told_of_microphone(microphone: &MicrophoneSettings) -> String {
+    if !microphone.enabled {
+        return "microphone: nobody may listen".to_owned();
+    }
+    let device = match &microphone.device {
+        DeviceWish::Named(pattern) => format!("\"{}\"", pattern.as_str()),
+        DeviceWish::Default => "the system's own choice".to_owned(),
+    };
+    let open = match microphone.warm {
+        true => format!(
+            "ALWAYS OPEN, {} of it kept for who comes",
+            time(microphone.pre_roll)
+        ),
+        false => "open while somebody listens".to_owned(),
+    };
+    let muted = match microphone.muted {
+        true => ", muted at the start",
+        false => "",
+    };
+    format!(
+        "microphone: {device}, {open}{muted}, {} listeners at most, {} of silence end an utterance",
+        microphone.listeners,
+        time(microphone.silence)
+    )
 }
 
 fn told_of_answers(answers: &AnswerRules) -> String {
@@ -193,23 +227,27 @@ mod tests {
             "programs of nobody",
             "no fleet is asked",
             "Unix socket /run/earnest/earnest.sock",
+            "microphone: the system's own choice, open while somebody listens, 16 listeners",
         ] {
             assert!(said.contains(line), "no {line} in:\n{said}");
         }
-        assert!(!said.contains("CLEAR TEXT"));
+        assert!(!said.contains("CLEAR TEXT") && !said.contains("Wyoming"));
     }
 
     #[test]
     fn what_is_not_as_usual_stands_out() {
         let said = told(
             "[gate]\nmode = \"fleet\"\nresult_key = \"/k\"\ngrace_seconds = 90\n[listen]\nunix = \"\"\n\
-             clear_text = [\"127.0.0.1:80\"]\n[allow]\napps = [7, 8]",
+             clear_text = [\"127.0.0.1:80\"]\nwyoming = [\"127.0.0.1:10300\"]\n\
+             [microphone]\nwarm = true\n[allow]\napps = [7, 8]",
         );
         for line in [
             "CLEAR TEXT on 127.0.0.1:80",
             "holds, and for 90 s after it",
             "no Unix socket",
             "programs of uid 7 and 8",
+            "the Wyoming protocol, known by the caller's user alone, on 127.0.0.1:10300",
+            "ALWAYS OPEN",
         ] {
             assert!(said.contains(line), "no {line} in:\n{said}");
         }

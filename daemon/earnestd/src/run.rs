@@ -10,7 +10,8 @@ use anyhow::{Context as _, Result};
 use earnest_anomaly::Watch;
 use earnest_endpoint::{Limits, Parts, ServedModel, collect, serve};
 use earnest_gate::{Mode, Schedule};
-use earnest_listen::{BindError, Listeners, Plan, TlsIdentity, UnixPlan};
+use earnest_listen::{BindError, Listeners, Plan, TlsIdentity, UnixPlan, WyomingPlan};
+use earnest_live::Live;
 use earnest_policy::{AllowList, Policy};
 use earnest_telemetry::{Clock, Event, Telemetry, WallClock};
 use earnest_traces::Traces;
@@ -29,6 +30,7 @@ use crate::gatehouse::Gatehouse;
 use crate::ground::Keeper;
 use crate::guardian::{Guardian, GuardianSettings};
 use crate::kept::Kept;
+use crate::microphone;
 use crate::notify;
 use crate::records::Records;
 use crate::rotation::{Renewal, Rotation};
@@ -69,14 +71,14 @@ pub fn listeners(configuration: &Configuration) -> Result<Listeners> {
         return Ok(inherited);
     }
     let settings = &configuration.listen;
-    let unix = settings.unix.clone().map(|path| UnixPlan {
-        path,
-        group: settings.group.map(|group| group.as_raw()),
-    });
+    let group = settings.group.map(|group| group.as_raw());
+    let unix = settings.unix.clone();
+    let wyoming = settings.wyoming.iter().cloned();
     bind(&Plan {
         tls: settings.tls.clone(),
         clear: settings.clear_text.clone(),
-        unix,
+        unix: unix.map(|path| UnixPlan { path, group }),
+        wyoming: wyoming.map(|place| WyomingPlan { place, group }).collect(),
     })
 }
 
@@ -201,6 +203,7 @@ struct House {
     kept: Arc<Kept>,
     gatehouse: Arc<Gatehouse>,
     workers: Arc<Workers>,
+    live: Live,
     keeper: Keeper<DeviceGround>,
 }
 
@@ -241,6 +244,7 @@ impl House {
         // A worker is this very program, also when another has taken its name meanwhile.
         let program = Path::new("/proc/self/exe").to_owned();
         Ok(House {
+            live: microphone::live(configuration, &program, telemetry.clone()),
             gatehouse: Arc::new(Gatehouse::new(mode, schedule, clock.clone())),
             workers: Arc::new(Workers::new(
                 configuration.workers.clone(),
@@ -325,6 +329,7 @@ impl House {
                 audit: self.records.folder.clone(),
                 software_tpm: self.records.software_tpm,
             }),
+            live: Some(self.live.clone()),
             model: served(configuration.model.size),
             limits: limits(configuration),
             origins: Vec::new(),

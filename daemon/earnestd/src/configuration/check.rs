@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use earnest_evidence::Digest;
-use earnest_listen::{LoopbackAddress, UnixPath};
+use earnest_listen::{LoopbackAddress, UnixPath, WyomingPlace};
 
 use super::conduct;
+use super::microphone;
 use super::raw;
 use super::{
     Accounts, AllowSettings, Configuration, ConfigurationError, Exposed, GateSettings,
@@ -41,6 +42,7 @@ pub(super) fn configuration(
         },
         apps: conduct::apps(&raw.apps)?,
         answers: conduct::answers(&raw.answers)?,
+        microphone: microphone::microphone(raw.microphone)?,
         workers: workers(&raw.workers)?,
         limits: limits(&raw.limits)?,
         audit: conduct::audit(&raw.audit)?,
@@ -160,6 +162,7 @@ fn listen(raw: raw::Listen, accounts: &Accounts) -> Result<ListenSettings, Confi
         tls: addresses("listen.tls", &raw.tls)?,
         clear_text: addresses("listen.clear_text", &raw.clear_text)?,
         unix,
+        wyoming: wyoming(&raw.wyoming)?,
         group,
         connections: connections.count(raw.connections)?,
         leaf: Duration::from_secs(leaf.check(raw.leaf_hours)? * 3600),
@@ -169,6 +172,20 @@ fn listen(raw: raw::Listen, accounts: &Accounts) -> Result<ListenSettings, Confi
         true => Err(ConfigurationError::Deaf),
         false => Ok(settings),
     }
+}
+
+/// The places of the Wyoming protocol.
+fn wyoming(told: &[String]) -> Result<Vec<WyomingPlace>, ConfigurationError> {
+    const KEY: &str = "listen.wyoming";
+    entries(KEY, MOST_ADDRESSES, told)?;
+    let place = |told: &String| {
+        told.parse().map_err(|reason| ConfigurationError::Wyoming {
+            key: KEY,
+            found: told.clone(),
+            reason,
+        })
+    };
+    told.iter().map(place).collect()
 }
 
 fn workers(raw: &raw::Workers) -> Result<WorkerSettings, ConfigurationError> {
@@ -393,7 +410,7 @@ impl Range {
         Ok(Duration::from_secs(self.check(found)?))
     }
 
-    fn count(&self, found: u64) -> Result<usize, ConfigurationError> {
+    pub(super) fn count(&self, found: u64) -> Result<usize, ConfigurationError> {
         // Where a machine counts less far, its own bound is the nearest.
         Ok(usize::try_from(self.check(found)?).unwrap_or(usize::MAX))
     }

@@ -1,8 +1,9 @@
 //! Why a configuration cannot be used.
 
 use earnest_anomaly::ThresholdsError;
+use earnest_audio::PatternError;
 use earnest_files::FileError;
-use earnest_listen::{AddressError, UnixPathError};
+use earnest_listen::{AddressError, UnixPathError, WyomingPlaceError};
 use earnest_policy::{AnswerRulesError, LimitsError};
 
 /// Why a configuration cannot be used. Every value that is refused comes with its key, what was
@@ -78,6 +79,26 @@ pub enum ConfigurationError {
         /// Why it is refused.
         #[source]
         reason: UnixPathError,
+    },
+    /// A place where the Wyoming protocol is not spoken.
+    #[error("`{key}`: \"{found}\": {reason}")]
+    Wyoming {
+        /// The key, with its section.
+        key: &'static str,
+        /// What was written.
+        found: String,
+        /// Why it is refused.
+        #[source]
+        reason: WyomingPlaceError,
+    },
+    /// No name of a device.
+    #[error("`{key}`: {reason}")]
+    Device {
+        /// The key, with its section.
+        key: &'static str,
+        /// Why it is refused.
+        #[source]
+        reason: PatternError,
     },
     /// More entries than a list may have.
     #[error("`{key}` has {found} entries; expected are at most {most}")]

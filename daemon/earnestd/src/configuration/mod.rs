@@ -15,6 +15,7 @@
 mod check;
 mod conduct;
 mod error;
+mod microphone;
 mod raw;
 #[cfg(test)]
 mod tests;
@@ -24,11 +25,12 @@ use std::time::Duration;
 
 use earnest_anomaly::Thresholds;
 use earnest_evidence::{Digest, HashAlgorithm};
-use earnest_listen::{LoopbackAddress, UnixPath};
+use earnest_listen::{LoopbackAddress, UnixPath, WyomingPlace};
 use earnest_policy::{AnswerRules, AppLimits};
 use nix::unistd::{Gid, Group, Uid, User};
 
 pub use error::ConfigurationError;
+pub use microphone::MicrophoneSettings;
 
 /// Where the file is, unless told otherwise.
 pub const DEFAULT_PATH: &str = "/etc/earnest/earnestd.toml";
@@ -58,6 +60,8 @@ pub struct Configuration {
     pub apps: AppSettings,
     /// What is done to answers.
     pub answers: AnswerRules,
+    /// The microphone, and how it is listened to.
+    pub microphone: MicrophoneSettings,
     /// The processes that hear.
     pub workers: WorkerSettings,
     /// What a request may take.
@@ -152,6 +156,8 @@ pub struct ListenSettings {
     pub clear_text: Vec<LoopbackAddress>,
     /// The Unix socket.
     pub unix: Option<UnixPath>,
+    /// Where the Wyoming protocol is spoken: nowhere, unless told so.
+    pub wyoming: Vec<WyomingPlace>,
     /// The group that may connect to the Unix socket, besides the daemon's own.
     pub group: Option<Gid>,
     /// Connections that one listener serves at once.

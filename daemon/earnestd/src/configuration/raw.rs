@@ -14,6 +14,7 @@ pub(super) struct File {
     pub(super) allow: Allow,
     pub(super) apps: Apps,
     pub(super) answers: Answers,
+    pub(super) microphone: Microphone,
     pub(super) workers: Workers,
     pub(super) limits: Limits,
     pub(super) audit: Audit,
@@ -102,6 +103,7 @@ pub(super) struct Listen {
     pub(super) unix: String,
     pub(super) group: Option<String>,
     pub(super) clear_text: Vec<String>,
+    pub(super) wyoming: Vec<String>,
     pub(super) connections: u64,
     pub(super) leaf_hours: u64,
 }
@@ -113,6 +115,7 @@ impl Default for Listen {
             unix: "/run/earnest/earnest.sock".to_owned(),
             group: None,
             clear_text: Vec::new(),
+            wyoming: Vec::new(),
             connections: 64,
             leaf_hours: 24,
         }
@@ -166,6 +169,39 @@ pub(super) struct Answers {
     pub(super) certainty_floor: Option<f32>,
     pub(super) redact_digits: Option<u8>,
     pub(super) pad_milliseconds: Option<u64>,
+}
+
+/// The microphone, and how it is listened to.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Microphone {
+    pub(super) enabled: bool,
+    pub(super) device: String,
+    pub(super) rate_hz: Option<u64>,
+    pub(super) buffer_milliseconds: u64,
+    pub(super) silence_milliseconds: u64,
+    pub(super) warm: bool,
+    pub(super) pre_roll_milliseconds: u64,
+    pub(super) listeners: u64,
+    pub(super) muted: bool,
+    pub(super) lossless: bool,
+}
+
+impl Default for Microphone {
+    fn default() -> Microphone {
+        Microphone {
+            enabled: true,
+            device: String::new(),
+            rate_hz: None,
+            buffer_milliseconds: 40,
+            silence_milliseconds: 700,
+            warm: false,
+            pre_roll_milliseconds: 500,
+            listeners: 16,
+            muted: false,
+            lossless: false,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]

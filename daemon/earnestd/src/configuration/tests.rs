@@ -1,3 +1,5 @@
+use earnest_audio::DeviceWish;
+
 use super::*;
 
 const EXAMPLE: &str = include_str!("../../dist/earnestd.toml");
@@ -77,6 +79,26 @@ fn what_has_no_default_can_be_set() {
         }
     );
     assert_eq!(read.listen.group, Some(Gid::from_raw(29)));
+}
+
+#[test]
+fn a_microphone_and_places_for_wyoming_are_taken() {
+    let read = parse(
+        "[microphone]\ndevice = \"usb\"\nrate_hz = 48000\nwarm = true\n\
+         [listen]\nwyoming = [\"unix:/run/w.sock\", \"127.0.0.1:10300\"]",
+    );
+    let read = read.unwrap();
+    let microphone = &read.microphone;
+    assert_eq!(microphone.device, "usb".parse().unwrap());
+    assert_eq!((microphone.rate, microphone.warm), (Some(48_000), true));
+    let places: Vec<String> = read
+        .listen
+        .wyoming
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(places, ["unix:/run/w.sock", "127.0.0.1:10300"]);
+    assert_eq!(parse("").unwrap().microphone.device, DeviceWish::Default);
 }
 
 #[test]
@@ -163,6 +185,27 @@ fn what_cannot_be_is_refused_with_its_key_and_its_reason() {
             &["`listen.group`", "strangers", "group of this machine"],
         ),
         ("[listen]\ntls = []\nunix = \"\"", &["nobody could ask"]),
+        (
+            "[listen]\nwyoming = [\"10.0.0.1:10300\"]",
+            &["`listen.wyoming`", "10.0.0.1", "not loopback"],
+        ),
+        ("[listen]\nwyoming = [\"unix:a\"]", &["`listen.wyoming`"]),
+        (
+            "[microphone]\nsilence_milliseconds = 100",
+            &["`microphone.silence_milliseconds`", "200 to 5000"],
+        ),
+        (
+            "[microphone]\nrate_hz = 1",
+            &["`microphone.rate_hz`", "8000"],
+        ),
+        (
+            "[microphone]\npre_roll_milliseconds = 60000",
+            &["`microphone.pre_roll_milliseconds`", "before anybody asked"],
+        ),
+        (
+            "[microphone]\ndevice = \"a\\nb\"",
+            &["`microphone.device`", "cannot be printed"],
+        ),
         ("[listen]\nconnections = 0", &["`listen.connections`"]),
         (
             "[listen]\nleaf_hours = 10000",
