@@ -25,6 +25,9 @@ pub(crate) struct Entry {
     pub(crate) ears: Arc<dyn Ears>,
     /// Where text is wanted after a wake phrase alone.
     pub(crate) wake: Option<Wake>,
+    /// Whether it came when the final of the last utterance had been told: nothing of that is
+    /// for it.
+    pub(crate) is_late: bool,
 }
 
 /// What a worker is to be tuned to for all who listen.
@@ -46,6 +49,7 @@ pub(crate) struct Audience {
 #[derive(Clone)]
 struct Utterance {
     start: Milliseconds,
+    is_said: bool,
     /// Kept for who may still be woken by it, and for no longer.
     said: Option<Segment>,
     stopped: Option<Milliseconds>,
@@ -66,13 +70,15 @@ impl Audience {
 
     /// Takes one more in, who is told what the others know: `before` of the microphone, and that
     /// somebody is speaking.
-    pub(crate) fn join(&mut self, entry: Entry, before: [Option<Hearing>; 2]) {
+    pub(crate) fn join(&mut self, mut entry: Entry, before: [Option<Hearing>; 2]) {
         for hearing in before.into_iter().flatten() {
             entry.mailbox.put(hearing);
         }
         if let (true, Some(at)) = (entry.hears_all(), self.speaking_since()) {
             entry.mailbox.put(Hearing::SpeechStarted { at });
         }
+        let utterance = self.utterance.as_ref();
+        entry.is_late = utterance.is_some_and(|last| last.is_said || last.stopped.is_some());
         self.entries.push(entry);
     }
 
@@ -148,6 +154,7 @@ impl Audience {
     pub(crate) fn speech_started(&mut self, at: Milliseconds) {
         self.utterance = Some(Utterance {
             start: at,
+            is_said: false,
             said: None,
             stopped: None,
         });
@@ -170,8 +177,9 @@ impl Audience {
         }
         let sleeps = |entry: &Entry| entry.reads() && !entry.is_told();
         let kept = self.entries.iter().any(sleeps);
-        if let (true, Some(utterance)) = (kept, &mut self.utterance) {
-            utterance.said = Some(segment);
+        if let Some(utterance) = &mut self.utterance {
+            utterance.is_said = true;
+            utterance.said = kept.then_some(segment);
         }
     }
 
@@ -244,6 +252,7 @@ impl Entry {
 
     /// An utterance begins; whether it is told so.
     fn started(&mut self, at: Milliseconds) -> bool {
+        self.is_late = false;
         match &mut self.wake {
             Some(wake) => wake.started(at),
             None => self.reads(),
@@ -283,7 +292,7 @@ impl Entry {
                 {
                     told.extend(woken.then_some(Hearing::Woken { at }));
                     if let (true, Some(utterance)) = (new, utterance) {
-                        told.extend(utterance.so_far());
+                        told.extend(utterance.so_far(!self.is_late));
                     }
                 }
             }
@@ -295,9 +304,10 @@ impl Entry {
 
 impl Utterance {
     /// What whoever is woken by it has missed of it.
-    fn so_far(&self) -> impl Iterator<Item = Hearing> {
+    fn so_far(&self, with_text: bool) -> impl Iterator<Item = Hearing> {
         let started = Hearing::SpeechStarted { at: self.start };
-        let said = self.said.clone().map(Hearing::Final);
+        let said = self.said.clone().filter(|_| with_text);
+        let said = said.map(Hearing::Final);
         let stopped = self.stopped.map(|at| Hearing::SpeechStopped { at });
         [Some(started), said, stopped].into_iter().flatten()
     }

@@ -1,1 +1,8 @@
-//! tests
+//! The microphone by a script: its sound, its workers, its gate and its time.
+
+mod any;
+mod gate;
+mod hearing;
+mod kit;
+mod losing;
+mod opening;

@@ -240,6 +240,7 @@ impl Hub {
             uid,
             since: self.telemetry.clock().now(),
             wake: wakes.then(Default::default),
+            is_late: false,
             wanted,
             mailbox,
             ears,
@@ -308,12 +309,20 @@ impl Hub {
         self.waiting.keep(frames_in(pre_roll, self.device.rate()));
     }
 
-    /// Tells everybody, once the utterance under way is over.
+    /// Tells everybody, once the utterance under way is over. Of states and of mutings that wait
+    /// for that, the last counts.
     fn notice(&mut self, hearing: Hearing) {
         self.changed = true;
-        if !self.audience.is_empty() {
-            self.notices.push_back(hearing);
+        if self.audience.is_empty() {
+            return;
         }
+        let is_state = |one: &Hearing| matches!(one, Hearing::State(_));
+        let is_muting = |one: &Hearing| matches!(one, Hearing::Muted | Hearing::Unmuted);
+        let replaces = |one: &Hearing| {
+            (is_state(one) && is_state(&hearing)) || (is_muting(one) && is_muting(&hearing))
+        };
+        self.notices.retain(|waiting| !replaces(waiting));
+        self.notices.push_back(hearing);
     }
 
     fn tell_notices(&mut self) {
@@ -331,6 +340,7 @@ impl Hub {
         let held = self.session.as_ref().map_or(0, Session::frames) + self.waiting.frames();
         // One without a clock is paced by whoever hears: half of what may wait is room enough.
         let waits = self.settings.lossless
+            && self.device.is_open()
             && !self.audience.is_empty()
             && held >= frames_in(BACKLOG, rate) / 2;
         !waits && self.notices.len() < MOST_NOTICES
