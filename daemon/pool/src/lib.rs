@@ -17,6 +17,8 @@
 //!   who floods its own queue takes nothing from anybody else's. Who finds that queue full
 //!   ([`PoolOptions::queue`], [`PoolOptions::queue_all`]) is told at once when to come again.
 //! - The microphone's sound has a worker of its own, besides those places: one at a time.
+//! - Of a live job no text comes that was not wanted when it was heard, and none is taken back
+//!   that was called stable: a worker that does either is ended.
 //! - No job begins without a live [`Open`](earnest_gate::Open), and nothing of a job is handed
 //!   out once that is dead. [`Pool::end_all`] kills every worker and drops the weights.
 //!

@@ -428,3 +428,43 @@ fn a_closed_pool_gives_nothing_and_tells_everybody() {
     state.place_again(Box::new(again), &SETTINGS);
     assert_eq!(state.jobs(), 0);
 }
+
+#[test]
+fn the_microphone_takes_no_place_and_no_turn_from_anybody() {
+    let (mut state, now) = (state(), Instant::now());
+    let settings = Settings {
+        most: 1,
+        queue: 0,
+        ..SETTINGS
+    };
+    let mut keepers = with_ready(&mut state, 1, &settings);
+    let placed = state.place(work(app(1)), &settings, now);
+    assert!(matches!(placed, Ok(Placed::Taken)));
+    assert_eq!(keepers[0].job(), Some(app(1)));
+    // All places are taken, and it waits for no more than a worker.
+    let placed = state.place(work(Owner::Microphone), &settings, now);
+    assert!(matches!(placed, Ok(Placed::Waiting(_))));
+    let second = state.place(work(Owner::Microphone), &settings, now);
+    assert!(matches!(second, Err(BeginError::Busy { .. })));
+    let mut more = with_ready(&mut state, 2, &settings);
+    assert_eq!(more[0].job(), Some(Owner::Microphone));
+    let status = state.status(3, settings.most, now);
+    assert_eq!((status.working, status.warm, status.idle), (1, 1, 0));
+    assert!(status.microphone);
+
+    // Its worker waits for it alone, and goes when it is told to.
+    let place = more[0].place.clone();
+    assert!(state.done(&Owner::Microphone, &place, TOOK, &settings, now));
+    let status = state.status(3, settings.most, now);
+    assert_eq!((status.idle, status.microphone), (1, false));
+    assert!(state.done(&app(1), &keepers[0].place, TOOK, &settings, now));
+    let placed = state.place(work(app(2)), &settings, now);
+    assert!(matches!(placed, Ok(Placed::Taken)));
+    assert_eq!(more[1].job(), Some(app(2)), "a warm one");
+    let placed = state.place(work(Owner::Microphone), &settings, now);
+    assert!(matches!(placed, Ok(Placed::Taken)));
+    assert_eq!(more[0].job(), Some(Owner::Microphone));
+    assert!(state.done(&Owner::Microphone, &place, TOOK, &settings, now));
+    assert!(state.withdraw(place.number));
+    assert!(!state.withdraw(place.number));
+}

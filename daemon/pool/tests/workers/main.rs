@@ -6,6 +6,7 @@
 mod faults;
 mod kit;
 mod life;
+mod live;
 mod rogue;
 mod turns;
 
@@ -87,6 +88,16 @@ fn trials() -> Vec<Trial> {
         life::a_client_that_takes_nothing_is_given_up,
         life::a_client_that_sends_nothing_is_given_up,
         life::what_the_sandbox_reached_is_the_kernels_word,
+        live::what_is_being_said_comes_as_it_is_said,
+        live::text_that_is_wanted_no_more_is_dropped_and_the_worker_is_well,
+        live::whoever_takes_text_back_is_ended,
+        live::what_nobody_asked_for_or_comes_out_of_order_ends_the_worker,
+        live::a_flood_of_partials_ends_the_worker,
+        live::a_tuning_that_cannot_be_is_refused_and_the_job_goes_on,
+        live::the_microphone_has_one_place_of_its_own,
+        live::a_microphone_that_waits_for_its_worker_is_the_only_one,
+        live::the_microphones_worker_is_no_applications,
+        live::a_gate_that_closes_ends_the_microphone,
         turns::who_finds_no_place_waits_and_moves_up,
         turns::a_polite_one_comes_before_all_that_a_greedy_one_has_waiting,
         turns::patience_ends_and_says_when_to_come_again,

@@ -2,7 +2,8 @@
 //!
 //! How one starts is written in the file that its argument names, so that the same pool's next
 //! worker may start otherwise. How it does a job is written in the sound: a piece that begins
-//! with `!`. Everything else is heard honestly: a segment for each [`PIECE`] bytes.
+//! with `!`. Everything else is heard honestly: a segment for each [`PIECE`] bytes. In a live job
+//! nothing is said but what such pieces dictate ([`dictated`]), and that a tuning has come.
 
 use std::fs;
 use std::io::Write;
@@ -13,8 +14,8 @@ use std::thread::{park, sleep};
 use std::time::Duration;
 
 use earnest_channel::{
-    Confinement, Failure, FromWorker, HEARD_SAMPLES, Hello, Report, SoundFault, ToWorker, VERSION,
-    encode, read, write,
+    Confinement, Failure, FromWorker, HEARD_SAMPLES, Hello, Partial, Report, SoundFault, Spotted,
+    Task, ToWorker, VERSION, encode, read, write,
 };
 use earnest_evidence::measured::SandboxLevel;
 use earnest_sandbox::{Limits, enter};
@@ -108,11 +109,12 @@ fn jobs(socket: &mut UnixStream) -> Outcome {
     let mut job = Job::default();
     while let Some(order) = read::<ToWorker>(socket)? {
         match order {
-            ToWorker::Begin(_) => {
+            ToWorker::Begin(begun) => {
                 let jobs = job.number + 1;
                 job = Job {
                     number: jobs,
                     open: true,
+                    live: matches!(begun.task, Task::Live(_)),
                     ..Job::default()
                 };
             }
@@ -129,6 +131,15 @@ fn jobs(socket: &mut UnixStream) -> Outcome {
                     After::Talk => write(socket, &FromWorker::Ready)?,
                 }
             }
+            // Says so, and how much sound came before.
+            ToWorker::Tune(tuning) if !tuning.phrases.is_empty() => {
+                let spotted = Spotted {
+                    generation: tuning.generation,
+                    phrase: 0,
+                    at: Milliseconds((job.bytes * 1_000 / PIECE) as u64),
+                };
+                write(socket, &FromWorker::Spotted(spotted))?;
+            }
             ToWorker::Tune(_) => {}
             ToWorker::Abandon if job.deaf => {}
             ToWorker::Abandon => {
@@ -144,6 +155,7 @@ fn jobs(socket: &mut UnixStream) -> Outcome {
 struct Job {
     number: u32,
     open: bool,
+    live: bool,
     deaf: bool,
     after: After,
     bytes: usize,
@@ -174,7 +186,7 @@ impl Job {
             return self.misbehave(socket, &String::from_utf8_lossy(command));
         }
         self.bytes += bytes.len();
-        while self.bytes / PIECE > self.segments as usize {
+        while !self.live && self.bytes / PIECE > self.segments as usize {
             self.segments += 1;
             let answer = self.segment(self.segments - 1, self.segments);
             write(socket, &FromWorker::Segment(answer))?;
@@ -251,8 +263,45 @@ impl Job {
                 socket.shutdown(std::net::Shutdown::Both)?;
                 park();
             }
-            other => return Err(other.into()),
+            other => write(socket, &self.dictated(other)?)?,
         }
         Ok(())
+    }
+
+    /// An answer as a test wants it: its name, its times, its text with a `|` before what is
+    /// tentative. Instead of a segment's text it may say who it is.
+    fn dictated(&self, words: &str) -> Result<FromWorker, Box<dyn std::error::Error>> {
+        let mut parts = words.splitn(4, ' ');
+        let mut part = || parts.next().unwrap_or_default();
+        let (name, first) = (part(), part().parse().unwrap_or(0));
+        let (second, text) = (part().parse().unwrap_or(0), part());
+        let at = Milliseconds(first);
+        Ok(match name {
+            "started" => FromWorker::SpeechStarted { at },
+            "stopped" => FromWorker::SpeechStopped { at },
+            "partial" => {
+                let (stable, tentative) = text.split_once('|').unwrap_or((text, ""));
+                FromWorker::Partial(Partial {
+                    start: at,
+                    at: Milliseconds(second),
+                    stable: stable.to_owned(),
+                    tentative: tentative.to_owned(),
+                })
+            }
+            "segment" => {
+                let mut segment = self.segment(0, 0);
+                (segment.start, segment.end) = (at, Milliseconds(second));
+                if !text.is_empty() {
+                    segment.text = text.to_owned();
+                }
+                FromWorker::Segment(segment)
+            }
+            "spotted" => FromWorker::Spotted(Spotted {
+                generation: u32::try_from(first)?,
+                phrase: u16::try_from(second)?,
+                at: Milliseconds(0),
+            }),
+            other => return Err(other.into()),
+        })
     }
 }

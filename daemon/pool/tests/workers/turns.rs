@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use earnest_pool::{BeginError, PoolOptions};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::kit::{JOB, Kit, Outcome, PATIENCE, Running, until};
 
@@ -69,11 +69,16 @@ pub(crate) async fn a_polite_one_comes_before_all_that_a_greedy_one_has_waiting(
     assert!(greedy.iter().all(|job| !job.is_finished()));
     polite.finish().await?;
     second.finish().await?;
+    // Side by side: which of them waits at the head is not said.
+    let mut finishing = JoinSet::new();
     for job in greedy {
-        let mut job = job.await??;
-        job.piece().await?;
-        assert_eq!(job.finish().await?.samples, 16_000);
+        finishing.spawn(async {
+            let mut job = job.await.expect("it ran").expect("its turn came");
+            job.piece().await.expect("it goes well");
+            job.finish().await.expect("it goes well").samples
+        });
     }
+    assert_eq!(finishing.join_all().await, [16_000; 4]);
     Ok(())
 }
 
