@@ -126,6 +126,7 @@ mod subject;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod week;
 mod windows;
 
 pub use alert::{Alert, Evidence, ReleaseError, Standing};
@@ -134,3 +135,4 @@ pub use options::{MAX_THRESHOLD, Options, Thresholds, ThresholdsError};
 pub use saved::{Baselines, ImportError, MAX_SAVED_BYTES};
 pub use score::Surprises;
 pub use watch::{MAX_ENDED_ALERTS, MAX_SUBJECTS, Watch};
+pub use week::hour_of_the_week;

@@ -4,13 +4,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use earnest_anomaly::{Baselines, ImportError, Watch};
+use earnest_anomaly::{Baselines, ImportError, Watch, hour_of_the_week};
 use earnest_endpoint::SaveError;
 use earnest_files::FileError;
 use earnest_policy::{Book, BookError, Policy, Unsaved};
-use earnest_telemetry::Clock;
+use earnest_telemetry::{Clock, WallClock};
 use earnest_tpm::Secret;
 use earnest_vault::{FileFault, Vault};
 use tokio::sync::Mutex as Turn;
@@ -107,7 +107,7 @@ impl Kept {
             self.watch.import(
                 baselines,
                 self.clock.now(),
-                hour_of_the_week(SystemTime::now()),
+                hour_of_the_week(WallClock::system().now()),
             )?;
         }
         self.policy.load(book);
@@ -241,16 +241,6 @@ fn vault_of(keys: &[Secret]) -> Result<Vault, KeptError> {
     let newest = Vault::new(newest.clone());
     let with = |vault: Vault, key: &Secret| vault.with_earlier(key.clone());
     Ok(earlier.iter().fold(newest, with))
-}
-
-/// The hour of the week by the wall clock, from 0 to 167, counted from a Monday's midnight (UTC).
-pub fn hour_of_the_week(now: SystemTime) -> u8 {
-    let since = now
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO);
-    // 1970 began with a Thursday.
-    let hour = (since.as_secs() / 3600 + 3 * 24) % 168;
-    u8::try_from(hour).expect("a week has 168 hours")
 }
 
 /// Why the daemon does not know what it kept.

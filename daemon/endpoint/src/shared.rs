@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use earnest_anomaly::{Observation, Subject, Watch};
+use earnest_anomaly::{Observation, Subject, Watch, hour_of_the_week};
 use earnest_audit::{Log, Note};
 use earnest_live::Live;
 use earnest_policy::{AnswerRules, LockedOut, Lockout, Policy, Source};
-use earnest_telemetry::{Alert, App, Event, Recorded, Telemetry, WallClock};
+use earnest_telemetry::{App, Event, Recorded, Telemetry, WallClock};
 use earnest_traces::Traces;
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 use tokio::time::Instant;
@@ -103,9 +103,6 @@ pub(crate) const ROOM_UNIT: u64 = 1 << 10;
 
 /// Connections that are told at once that there are too many.
 const TURNED_AWAY: usize = 8;
-
-/// Hours of a week.
-const WEEK: u64 = 7 * 24;
 
 impl Shared {
     pub(crate) fn new(parts: Parts, listeners: Vec<String>) -> Shared {
@@ -218,19 +215,11 @@ impl Shared {
 
     /// Tells the watch what somebody did, and everybody what it makes of it.
     pub(crate) fn observe(&self, subject: &Subject, observation: &Observation) {
-        let (now, hour) = (self.now(), hour_of_week(self.wall.now()));
+        let (now, hour) = (self.now(), hour_of_the_week(self.wall.now()));
         let Some(alert) = self.watch.observe(subject, observation, now, hour) else {
             return;
         };
-        let (app, uid) = whom(&alert.subject);
-        self.record(Event::Alert(Alert {
-            alert: alert.id,
-            app,
-            uid,
-            kind: alert.kind,
-            level: alert.level,
-            requests: alert.requests,
-        }));
+        self.record(Event::Alert((&alert).into()));
     }
 
     /// Whether a source is listened to.
@@ -300,26 +289,9 @@ pub(crate) fn whom(subject: &Subject) -> (Option<App>, Option<u32>) {
     }
 }
 
-/// The hour of the week, from 0 to 167, in UTC: what is usual at an hour is usual at it wherever
-/// the device stands.
-fn hour_of_week(wall: Duration) -> u8 {
-    let hour = wall.as_secs() / 3600 % WEEK;
-    // It is less than 168.
-    u8::try_from(hour).unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hours_of_a_week_come_again_after_a_week() {
-        let hour = Duration::from_secs(3600);
-        for number in 0..400_u32 {
-            let expected = u8::try_from(number % 168).expect("less than 168");
-            assert_eq!(hour_of_week(hour * number), expected);
-        }
-    }
 
     #[test]
     fn a_digest_of_a_payload_is_the_same_however_it_is_cut() {

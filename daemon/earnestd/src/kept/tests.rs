@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use earnest_policy::{AllowList, AppLimits, NewApp, ScopeName, ScopeSet};
 use tempfile::TempDir;
 
@@ -110,15 +112,4 @@ async fn a_damaged_book_opens_nothing_at_all() {
     std::fs::write(&path, bytes).unwrap();
     assert!(kept.open(&[key(1)]).is_err());
     assert!(!kept.is_open() && !policy.book_loaded());
-}
-
-#[test]
-fn a_week_begins_on_mondays_and_has_168_hours() {
-    let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-    // 2024-01-01 was a Monday.
-    let monday = 1_704_067_200;
-    assert_eq!(hour_of_the_week(at(monday)), 0);
-    assert_eq!(hour_of_the_week(at(monday + 3600 * 25)), 25);
-    assert_eq!(hour_of_the_week(at(monday - 1)), 167);
-    assert_eq!(hour_of_the_week(at(0)), 72);
 }
