@@ -60,8 +60,8 @@ impl Live {
     /// Listens. The first who does opens the microphone, unless it is muted; the last who stops
     /// closes it, unless it is to stay warm.
     ///
-    /// The permit is held for as long as its owner listens. The worker that hears rests on the
-    /// permit of one of those who listen.
+    /// The permit is held for as long as its owner listens: each worker begins to hear by that of
+    /// whoever listens the longest then.
     ///
     /// # Errors
     /// [`ListenError`].

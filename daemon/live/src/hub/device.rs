@@ -9,6 +9,7 @@ use earnest_transcript::Milliseconds;
 
 use crate::backlog::{frames, frames_in};
 use crate::hub::Hub;
+use crate::meter::Meter;
 use crate::{BACKLOG, Hearing, MicrophoneState};
 
 /// The device, and the source of its sound.
@@ -99,6 +100,8 @@ impl Hub {
         let Device { source, opened, .. } = std::mem::take(&mut self.device);
         drop(source);
         self.changed = true;
+        self.level = None;
+        self.meter = Meter::default();
         self.finish();
         self.waiting.take();
         if let Some(opened) = opened {

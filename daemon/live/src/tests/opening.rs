@@ -130,8 +130,10 @@ async fn a_muted_microphone_is_closed_and_its_listeners_stay() {
     house.sound(400).await;
     worker.take().await;
     worker.started(20).await;
+    assert!(house.live.status().level.is_some());
     assert!(house.live.mute().await);
     let status = house.live.status();
+    assert_eq!(status.level, None);
     assert!(status.muted && status.state == MicrophoneState::Off && house.open() == 0);
     assert!(!house.live.mute().await);
     // What was said until then is written down, and then it is told.
