@@ -34,6 +34,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("OPENAI_BASE_URL=http://{}/v1", daemon.address);
     println!("OPENAI_API_KEY={}", token.token);
     println!("SOCKET={}", daemon.socket().display());
+    println!("WYOMING=unix://{}", daemon.wyoming_socket().display());
+    println!("WYOMING_TCP=tcp://{}", daemon.wyoming);
     let mut commands = BufReader::new(tokio::io::stdin()).lines();
     let mut renewing = interval(Duration::from_secs(60));
     loop {

@@ -102,6 +102,12 @@ impl Pushed {
     /// Goes on until the client is gone, leave runs out, or the daemon ends.
     pub(crate) async fn run(mut self, mut line: Line, mut tether: Tether) {
         let over = self.serve(&mut line, &mut tether).await;
+        self.drop_stretch();
+        {
+            // All that came counts, though nobody may have waited for what was heard of it.
+            let mut sums = self.bill.heard();
+            sums.sound = sums.sound.max(self.before);
+        }
         let Pushed { speaking, bill, .. } = self;
         match over {
             Ok(Hangup::Draining) => speaking.leave().await,

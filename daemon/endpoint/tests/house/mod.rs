@@ -23,7 +23,9 @@ use earnest_evidence::measured::SandboxLevel;
 use earnest_gate::{
     Answer, Gate, KnownAnswers, Measurement, Mode, Schedule, Status, UnsealedModel,
 };
-use earnest_listen::{Listeners, LoopbackAddress, Plan, TlsIdentity, UnixPath, UnixPlan};
+use earnest_listen::{
+    Listeners, LoopbackAddress, Plan, TlsIdentity, UnixPath, UnixPlan, WyomingPlan,
+};
 use earnest_live::{Live, LiveSettings};
 use earnest_policy::{AllowList, AnswerRules, AppId, AppLimits, Book, Policy};
 use earnest_pool::{Pool, PoolOptions};
@@ -114,6 +116,8 @@ pub(crate) struct Daemon {
     pub(crate) telemetry: Telemetry,
     /// The clear-text listener.
     pub(crate) address: SocketAddr,
+    /// The listener of Wyoming on loopback.
+    pub(crate) wyoming: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     serving: Option<JoinHandle<Result<Drained, ServeError>>>,
     folder: tempfile::TempDir,
@@ -251,6 +255,16 @@ impl House for TestHouse {
     }
 }
 
+/// A place of Wyoming: a Unix socket in this folder, or an address.
+fn wyoming(place: &str, folder: &tempfile::TempDir) -> WyomingPlan {
+    let place = match place {
+        "unix:" => format!("unix:{}", folder.path().join("wyoming.sock").display()),
+        address => address.to_owned(),
+    };
+    let place = place.parse().expect("a place");
+    WyomingPlan { place, group: None }
+}
+
 impl Daemon {
     /// Starts one whose gate is open.
     pub(crate) async fn start(setting: Setting) -> Daemon {
@@ -336,11 +350,17 @@ impl Daemon {
                 path: UnixPath::new(folder.path().join("earnest.sock")).expect("a path"),
                 group: None,
             }),
+            wyoming: ["unix:", "127.0.0.1:0"]
+                .map(|place| wyoming(place, &folder))
+                .to_vec(),
             ..Plan::default()
         };
         let bound = Listeners::bind(&plan).expect("free places");
         let port = bound.places().find_map(earnest_listen::Place::port);
         let address = LoopbackAddress::v4(port.expect("a port of clear text")).socket();
+        let wyoming = bound.places().filter(|place| place.is_wyoming());
+        let wyoming = wyoming.filter_map(earnest_listen::Place::port).next();
+        let wyoming = LoopbackAddress::v4(wyoming.expect("a port of Wyoming")).socket();
         let identity = TlsIdentity::without_leaf();
         let most = NonZeroUsize::new(64).expect("64 is more than none");
         let listeners = bound
@@ -354,6 +374,7 @@ impl Daemon {
             house,
             telemetry,
             address,
+            wyoming,
             stop: Some(stop),
             serving: Some(serving),
             folder,
@@ -363,6 +384,11 @@ impl Daemon {
     /// The Unix socket.
     pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("earnest.sock")
+    }
+
+    /// The Unix socket of Wyoming.
+    pub(crate) fn wyoming_socket(&self) -> PathBuf {
+        self.folder.path().join("wyoming.sock")
     }
 
     /// `earnest`'s own client.
