@@ -23,6 +23,7 @@ use crate::caller::{Caller, OverClosed, OverTls, OverUnix, Permitted, SESSION_CO
 use crate::changes::act;
 use crate::json::{json, read_json};
 use crate::limits::JSON_BYTES;
+use crate::microphone::report;
 use crate::page::{
     self, AlertState, AppState, AuditState, EventState, LoadState, PAGE_POLICY, PageState, STYLE,
     SelfTestState,
@@ -191,6 +192,7 @@ fn state(shared: &Shared) -> PageState {
             processes: status.processes,
             failures: status.failures,
         }),
+        microphone: shared.live.as_ref().map(|live| report(&live.status(), now)),
         apps: apps(shared, now, wall),
         findings: review.findings.len(),
         events: events(shared, now),

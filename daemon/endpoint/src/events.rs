@@ -1,11 +1,12 @@
 //! The lines of `POST /v1/audio/stream`: one JSON object each, written by the endpoint and read
 //! by its client.
 
-use earnest_channel::{Flaw, Report};
+use earnest_channel::{Flaw, Partial, Report};
 use earnest_transcript::{Milliseconds, Segment, Word};
 use serde::{Deserialize, Serialize};
 
 use crate::refusal::ErrorDetail;
+use crate::shapes::PartialLine;
 
 /// One line of a stream's answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,8 +17,15 @@ pub enum StreamLine {
         /// Seconds from the start of the sound.
         at: f64,
     },
+    /// What is heard so far of what is being said, where that was asked for.
+    Partial(PartialLine),
     /// What was said.
     Segment(SegmentLine),
+    /// Whoever spoke has paused. Told where partials are.
+    SpeechStopped {
+        /// Seconds from the start of the sound.
+        at: f64,
+    },
     /// The sound was read to its end: the last line.
     Done {
         /// Seconds of sound that were read.
@@ -113,6 +121,16 @@ impl SegmentLine {
                 })
                 .collect(),
         }
+    }
+}
+
+/// The line of what is heard so far.
+pub(crate) fn partial_line(partial: Partial) -> PartialLine {
+    PartialLine {
+        start: partial.start.seconds(),
+        at: partial.at.seconds(),
+        stable: partial.stable,
+        tentative: partial.tentative,
     }
 }
 

@@ -4,15 +4,19 @@
 //! `audio/L16` (big endian, RFC 2586), with the parameters `rate`, `channels` and `encoding`, or
 //! by parameters of the same names in the query. Anything else is a file of whatever format its
 //! first bytes tell, and may be as long as it likes.
+//!
+//! With `partials=true`, which is for sound without a header, text is told before an utterance
+//! ends, too: what is stable of it stays, and its segment begins with it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
-use earnest_channel::{Encoding, Job, SoundKind, Task};
-use earnest_policy::Transcribe;
+use earnest_channel::{Encoding, Job, LiveTask, SoundKind, Task};
+use earnest_policy::{AnswerRules, Transcribe};
 use http::header::{CONTENT_TYPE, EXPECT};
 use http::{HeaderMap, HeaderValue};
 use http_body_util::BodyExt as _;
@@ -23,12 +27,16 @@ use crate::admission::Admitted;
 use crate::ask::boolean;
 use crate::body::BodyFault;
 use crate::drive::{Pieces, drive};
-use crate::events::{SegmentLine, StreamLine};
+use crate::events::{SegmentLine, StreamLine, partial_line};
 use crate::limits::{REFUSED_BYTES, REFUSED_LIVE_TIME, REFUSED_TIME};
 use crate::record::Bill;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 use crate::work::{self, Heard, News};
+
+/// How long a pause ends an utterance where text is told before its end: as the microphone's,
+/// where the configuration says nothing else.
+const SILENCE: Duration = Duration::from_millis(700);
 
 /// The content type of the answer.
 const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
@@ -45,7 +53,8 @@ pub(crate) async fn stream(
     if HttpBody::is_end_stream(&body) {
         return Err(Refusal::InvalidAudio);
     }
-    let work = work::begin(&shared, &admitted, &bill, sound.job(), shared.answers).await?;
+    let job = sound.job(&shared.answers);
+    let work = work::begin(&shared, &admitted, &bill, job, shared.answers).await?;
     let most = shared.limits.stream_bytes;
     // A client that asks whether to go on is told to by whoever looks for its first bytes, and not
     // once the answer has begun: it would wait for as long as it is patient.
@@ -166,8 +175,10 @@ async fn tell(mut heard: Heard, words: bool, pieces: &Pieces) -> Result<(), Refu
         let line = match heard.next().await? {
             News::Speech(at) => StreamLine::SpeechStarted { at: at.seconds() },
             News::Segment(segment) => StreamLine::Segment(SegmentLine::of(segment, words)),
+            News::Partial(partial) => StreamLine::Partial(partial_line(partial)),
+            News::Stopped(at) => StreamLine::SpeechStopped { at: at.seconds() },
             // No task of this route has any.
-            News::Activity(..) | News::Partial(_) | News::Stopped(_) => continue,
+            News::Activity(..) => continue,
             News::End(report) => {
                 pieces.send(StreamLine::done(&report).encode()).await;
                 return Ok(());
@@ -183,6 +194,7 @@ struct Sound {
     kind: SoundKind,
     order: ByteOrder,
     words: bool,
+    partials: bool,
 }
 
 /// Which byte of a sample comes first.
@@ -219,6 +231,7 @@ struct Parameters<'a> {
     channels: Option<&'a str>,
     encoding: Option<&'a str>,
     words: Option<&'a str>,
+    partials: Option<&'a str>,
 }
 
 impl<'a> Parameters<'a> {
@@ -228,6 +241,7 @@ impl<'a> Parameters<'a> {
             name if name.eq_ignore_ascii_case("channels") => &mut self.channels,
             name if name.eq_ignore_ascii_case("encoding") => &mut self.encoding,
             name if name.eq_ignore_ascii_case("words") => &mut self.words,
+            name if name.eq_ignore_ascii_case("partials") => &mut self.partials,
             _ => return,
         };
         *place = Some(value);
@@ -253,6 +267,7 @@ impl Sound {
             parameters.take(name, value);
         }
         let words = boolean("words", parameters.words.unwrap_or("false"))?;
+        let partials = boolean("partials", parameters.partials.unwrap_or("false"))?;
         let is_raw = matches!(essence.as_str(), "audio/pcm" | "audio/l16");
         let is_sound = is_raw
             || essence.starts_with("audio/")
@@ -270,13 +285,32 @@ impl Sound {
             true => raw(&parameters, &order)?,
             false => SoundKind::Container,
         };
-        Ok(Sound { kind, order, words })
+        if partials && kind == SoundKind::Container {
+            return Err(Refusal::Invalid {
+                param: "partials",
+                expected: "'false' for a file: sound that is heard live has no header",
+            });
+        }
+        Ok(Sound {
+            kind,
+            order,
+            words,
+            partials,
+        })
     }
 
-    fn job(&self) -> Job {
+    fn job(&self, rules: &AnswerRules) -> Job {
+        let words = self.words;
+        let task = match self.partials {
+            true => match work::live(rules, SILENCE, true) {
+                Task::Live(live) => Task::Live(LiveTask { words, ..live }),
+                other => other,
+            },
+            false => Task::Transcribe { words },
+        };
         Job {
             kind: self.kind,
-            task: Task::Transcribe { words: self.words },
+            task,
         }
     }
 }
@@ -348,6 +382,24 @@ mod tests {
         assert_eq!(raw_of("application/octet-stream", query), (44_100, 2, s16));
         let big = sound(Some("audio/L16;rate=8000"), "").expect("good parameters");
         assert_eq!(big.order, ByteOrder::Big(None));
+    }
+
+    #[test]
+    fn text_is_told_early_of_sound_without_a_header_alone() {
+        let job = |query| {
+            let sound = sound(Some("audio/pcm"), query).expect("good parameters");
+            sound.job(&AnswerRules::default()).task
+        };
+        let early = job("partials=true&words=true");
+        let Task::Live(live) = early else {
+            panic!("another task: {early:?}");
+        };
+        assert!(live.partials && live.text && live.words);
+        assert_eq!(job("partials=false"), Task::Transcribe { words: false });
+        for query in ["partials=true", "partials=often"] {
+            let refused = sound(Some("audio/wav"), query).expect_err("a file");
+            assert_eq!(refused.code(), "invalid_value", "{query}");
+        }
     }
 
     #[test]

@@ -164,7 +164,13 @@ pub(super) struct Reading {
 impl Reading {
     /// The next that the daemon says. There is nothing after an end or an error.
     pub(super) fn next(&mut self, remote: &Remote) -> Result<Told, DaemonError> {
-        let line = remote.0.ask(self.lines.next())?;
+        let line = loop {
+            match remote.0.ask(self.lines.next())? {
+                // Told to those who ask for them.
+                Some(StreamLine::Partial(_) | StreamLine::SpeechStopped { .. }) => continue,
+                line => break line,
+            }
+        };
         match line {
             Some(StreamLine::SpeechStarted { .. }) => Ok(Told::SpeechStarted),
             Some(StreamLine::Segment(segment)) => Ok(Told::Segment(shown(segment.segment()))),
@@ -173,9 +179,7 @@ impl Reading {
                 flaw: flaw.map(RemoteFlaw::from),
             }),
             // The client makes an error of an error's line, and there is no line after an end.
-            Some(StreamLine::Error { .. }) | None => {
-                Err(DaemonError::Failed(ClientError::BrokeOff))
-            }
+            Some(_) | None => Err(DaemonError::Failed(ClientError::BrokeOff)),
         }
     }
 

@@ -82,9 +82,9 @@ impl Lines {
             return Ok(None);
         }
         let line = self.line().await;
-        self.is_over = !matches!(
+        self.is_over = matches!(
             line,
-            Ok(StreamLine::SpeechStarted { .. } | StreamLine::Segment(_))
+            Err(_) | Ok(StreamLine::Done { .. } | StreamLine::Error { .. })
         );
         match line? {
             StreamLine::Error { error } => Err(ClientError::Refused {

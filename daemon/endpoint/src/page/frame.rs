@@ -2,6 +2,7 @@
 
 use super::PageState;
 use super::html::Html;
+use super::microphone::microphone;
 use super::sections;
 use super::verdict::{Verdict, proven_until, verdict};
 use super::words::{Span, Utc};
@@ -38,6 +39,7 @@ pub(crate) fn render(state: &PageState) -> String {
     sections::refusals(&mut html, state);
     sections::gate(&mut html, state);
     sections::load(&mut html, state);
+    microphone(&mut html, state);
     sections::apps(&mut html, state);
     sections::events(&mut html, state);
     html.markup("</main>\n");

@@ -12,6 +12,7 @@
 mod frame;
 mod hour;
 mod html;
+mod microphone;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,8 @@ use std::time::Duration;
 
 use earnest_gate::Status;
 use earnest_telemetry::{AlertKind, AlertLevel, Scope};
+
+use crate::shapes::MicrophoneReport;
 
 pub(crate) use frame::{PAGE_POLICY, STYLE, render};
 pub(crate) use hour::{LastHour, Minutes};
@@ -66,6 +69,8 @@ pub(crate) struct PageState {
     pub(crate) hour: Minutes,
     /// The workers; none while the gate is closed.
     pub(crate) load: Option<LoadState>,
+    /// The microphone, where the daemon has one, and who listens to it.
+    pub(crate) microphone: Option<MicrophoneReport>,
     /// Who may use the device, in any order.
     pub(crate) apps: Vec<AppState>,
     /// What the access review says should be looked at.

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::verdict::{Verdict, verdict};
 use super::*;
+use crate::shapes::{ListenerEntry, StateLine};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -26,6 +27,30 @@ fn event(ago: u64, text: &str) -> EventState {
     EventState {
         ago: Duration::from_secs(ago),
         text: text.to_owned(),
+    }
+}
+
+fn listener(app: &str, what: &str, for_seconds: u64) -> ListenerEntry {
+    ListenerEntry {
+        app: app.to_owned(),
+        uid: Some(1000),
+        for_seconds,
+        what: what.to_owned(),
+    }
+}
+
+fn microphone(state: &str, listeners: Vec<ListenerEntry>) -> MicrophoneReport {
+    let is_open = state == "open";
+    MicrophoneReport {
+        enabled: true,
+        state: StateLine {
+            state: state.to_owned(),
+            device: is_open.then(|| "USB Desk Mic".to_owned()),
+            rate: is_open.then_some(48_000),
+            ..StateLine::default()
+        },
+        listeners,
+        ..MicrophoneReport::default()
     }
 }
 
@@ -87,6 +112,7 @@ fn good() -> PageState {
             app("uid-1000", &[Scope::Vad, Scope::Transcribe], None, None),
         ],
         findings: 0,
+        microphone: Some(microphone("off", Vec::new())),
         events: vec![
             event(
                 2,
@@ -183,6 +209,16 @@ fn attacked() -> PageState {
             app("door-bell", &[Scope::Command], None, Some(0.0)),
         ],
         findings: 2,
+        microphone: Some(MicrophoneReport {
+            overruns: 2,
+            ..microphone(
+                "open",
+                vec![
+                    listener("captions", "text", 4_320),
+                    listener("door-bell", "commands", 61),
+                ],
+            )
+        }),
         events: vec![
             event(1, "refused: quarantined (transcript-batch)"),
             event(4, "refused: bad_token"),
@@ -225,6 +261,11 @@ fn closed() -> PageState {
         },
         self_test: None,
         sandbox: None,
+        microphone: Some(MicrophoneReport {
+            muted: true,
+            losses: 1,
+            ..microphone("off", Vec::new())
+        }),
         ..state
     }
 }
@@ -504,6 +545,15 @@ fn with_words(words: &str) -> PageState {
         .iter_mut()
         .for_each(|alert| alert.subject = word());
     state.apps.iter_mut().for_each(|app| app.name = word());
+    if let Some(microphone) = &mut state.microphone {
+        microphone.state.device = Some(word());
+        microphone.state.why = Some(word());
+        microphone.state.for_seconds = Some(1);
+        microphone
+            .listeners
+            .iter_mut()
+            .for_each(|one| one.app = word());
+    }
     state
         .events
         .iter_mut()

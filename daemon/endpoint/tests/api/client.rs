@@ -52,7 +52,10 @@ async fn it_streams_sound_and_gives_segments() {
                 ));
             }
             StreamLine::Done { duration, flaw } => ended = Some((duration, flaw)),
-            StreamLine::SpeechStarted { .. } | StreamLine::Error { .. } => {}
+            StreamLine::SpeechStarted { .. }
+            | StreamLine::Partial(_)
+            | StreamLine::SpeechStopped { .. }
+            | StreamLine::Error { .. } => {}
         }
     }
     assert_eq!(
