@@ -1,4 +1,4 @@
-//! Clients of other people that the daemon is tried with: the `openai` package and schemathesis,
+//! Clients of other people that the daemon is tried with: `openai`, `wyoming` and schemathesis,
 //! in a Python environment of their own.
 //!
 //! `xtask/clients/requirements.txt` pins every package of them by version and SHA-256. The
@@ -96,7 +96,7 @@ mod tests {
             assert!(package.contains("=="), "{package}");
             assert!(package.contains("--hash=sha256:"), "{package}");
         }
-        for client in ["openai==", "schemathesis=="] {
+        for client in ["openai==", "schemathesis==", "websockets==", "wyoming=="] {
             assert!(packages().any(|package| package.starts_with(client)));
         }
     }
