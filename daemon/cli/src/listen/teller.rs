@@ -72,7 +72,8 @@ impl Teller {
     /// Nothing is heard for a while, and this is why.
     pub(super) fn disconnected(&mut self, why: &str) -> Said {
         if let Shape::Terminal(alive) = &mut self.shape {
-            alive.0.disconnected(why);
+            // Why, stands above.
+            alive.0.disconnected("nothing is heard; waiting");
         }
         let mut said = self.redraw();
         said.note = self.anew(why);
