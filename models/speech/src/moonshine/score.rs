@@ -1,7 +1,7 @@
 //! How likely the model holds a given text, over a segment that was encoded once.
 
 use super::engine::{Encoded, Recognizer};
-use crate::spotter::Score;
+use crate::spotter::{Score, nothing_said};
 use crate::{DecodeOptions, SpeechError};
 
 /// A segment, to be scored against one text after the other.
@@ -37,5 +37,11 @@ impl Score for Scorer<'_> {
         }
         logprobs.resize(tokens.len() + 1, f32::NEG_INFINITY);
         Ok(logprobs)
+    }
+
+    fn unheard(&mut self, texts: &[&[u32]]) -> Result<Vec<Vec<f32>>, SpeechError> {
+        let encoded = self.recognizer.encode(&nothing_said())?;
+        let mut scorer = self.recognizer.scorer(&encoded);
+        texts.iter().map(|tokens| scorer.score(tokens)).collect()
     }
 }
