@@ -22,7 +22,7 @@ pub const MAX_PAYLOAD_BYTES: usize = 1 << 20;
 /// Takes bytes as they come and gives events.
 ///
 /// It holds no more than one event, and what was pushed since it last gave none.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Decoder {
     buffer: BytesMut,
     stage: Stage,
@@ -191,14 +191,15 @@ impl Header {
 }
 
 /// Without what was said.
-impl fmt::Debug for Stage {
+impl fmt::Debug for Decoder {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Stage::Fresh | Stage::Line { .. } => "Line",
-            Stage::Data(..) => "Data",
-            Stage::Payload(..) => "Payload",
-            Stage::Broken(_) => "Broken",
-        })
+        let stage = match self.stage {
+            Stage::Fresh | Stage::Line { .. } => "line",
+            Stage::Data(..) => "data",
+            Stage::Payload(..) => "payload",
+            Stage::Broken(_) => "broken",
+        };
+        write!(formatter, "Decoder({stage}, {} bytes)", self.buffer.len())
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// The version of the protocol's own package that this crate was written by. Nobody reads it.
-const VERSION: &str = "1.7.2";
+const VERSION: &str = "1.10.2";
 
 /// One event of the protocol.
 #[derive(Clone, PartialEq, Default)]

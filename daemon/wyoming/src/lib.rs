@@ -33,6 +33,8 @@ mod decoder;
 mod event;
 mod reply;
 mod request;
+#[cfg(test)]
+mod tests;
 
 pub use decoder::{Decoder, Fault, MAX_DATA_BYTES, MAX_LINE_BYTES, MAX_PAYLOAD_BYTES, Part};
 pub use event::Event;

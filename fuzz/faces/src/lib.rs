@@ -30,6 +30,7 @@ mod sound;
 mod token;
 mod traceparent;
 mod vault;
+mod wyoming;
 
 pub use attest::attest;
 pub use audit::audit;
@@ -52,3 +53,4 @@ pub use sound::sound;
 pub use token::token;
 pub use traceparent::traceparent;
 pub use vault::vault;
+pub use wyoming::wyoming;
