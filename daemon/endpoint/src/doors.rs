@@ -12,7 +12,7 @@ use earnest_audit::{Log, SecretKey};
 use earnest_gate::{Gate, Mode, Schedule, Status, UnsealedModel};
 use earnest_policy::{
     AllowList, AnswerRules, AppId, AppLimits, Book, Fingerprint, NewApp, Origin, PinnedCertificate,
-    Policy, ScopeSet,
+    Policy, ScopeName, ScopeSet,
 };
 use earnest_telemetry::{Clock, KeyKind, Telemetry, WallClock};
 use earnest_traces::Traces;
@@ -183,7 +183,9 @@ fn book() -> Book {
     let app = NewApp {
         name: name.clone(),
         uids: vec![USER],
-        scopes: ScopeSet::BLANKET,
+        scopes: [ScopeName::Vad, ScopeName::Transcribe, ScopeName::Listen]
+            .into_iter()
+            .collect::<ScopeSet>(),
         limits: AppLimits::default(),
         commands: None,
         audience: None,
@@ -274,6 +276,70 @@ async fn a_link_opens_once_for_its_user_and_its_cookie_lets_see_and_no_more() {
     assert_eq!(models.status(), StatusCode::UNAUTHORIZED);
     let bare = daemon.ask(of_user, ("GET", "/"), &[], "").await;
     assert_eq!(bare.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_link_for_captions_lets_listen_as_its_application_and_do_nothing_else() {
+    let daemon = Daemon::new();
+    let json = ("content-type", "application/json");
+    let links = ("POST", "/v1/browser-links");
+    let asked = r#"{"purpose":"captions"}"#;
+    let unix = (Door::Unix, USER, None);
+    let answer = daemon.ask(unix, links, &[json], asked).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    let link: serde_json::Value = serde_json::from_str(&text(answer).await).expect("JSON");
+    let url = link["url"].as_str().expect("a link");
+    let path = url.strip_prefix("https://127.0.0.1:8473").expect("ours");
+    let of_user = (TLS, USER, None);
+    let answer = daemon.ask(of_user, ("GET", path), &[], "").await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    assert_eq!(answer.headers()["location"], "/captions");
+    let cookie = answer.headers()["set-cookie"].to_str().expect("text");
+    let cookie = cookie.split(';').next().expect("a pair").to_owned();
+    let shown = [("cookie", cookie.as_str())];
+    for (path, expected) in [
+        ("/captions", StatusCode::OK),
+        ("/captions.css", StatusCode::OK),
+        ("/captions.js", StatusCode::OK),
+        ("/v1/microphone", StatusCode::OK),
+        // It got as far as the gate, which is closed.
+        ("/v1/listen", StatusCode::SERVICE_UNAVAILABLE),
+        ("/v1/listen/commands", StatusCode::UNAUTHORIZED),
+        ("/v1/models", StatusCode::UNAUTHORIZED),
+        ("/", StatusCode::UNAUTHORIZED),
+        ("/status.css", StatusCode::UNAUTHORIZED),
+        ("/v1/status", StatusCode::UNAUTHORIZED),
+    ] {
+        let answer = daemon.ask(of_user, ("GET", path), &shown, "").await;
+        assert_eq!(answer.status(), expected, "{path}");
+    }
+    // In other hands it is nothing, and without it there is nothing.
+    let other = (TLS, USER + 1, None);
+    for (caller, headers) in [(of_user, &[][..]), (other, &shown)] {
+        let answer = daemon.ask(caller, ("GET", "/captions"), headers, "").await;
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{caller:?}");
+    }
+    // The page may mute, and what it sends has its origin; it may not unmute.
+    let put = ("PUT", "/v1/microphone");
+    let own = ("origin", "https://127.0.0.1:8473");
+    let headers = [shown[0], json, own];
+    let muted = daemon
+        .ask(of_user, put, &headers, r#"{"muted":true}"#)
+        .await;
+    // There is no microphone, which is found out after leave was given.
+    assert_eq!(muted.status(), StatusCode::CONFLICT);
+    let unmuted = daemon
+        .ask(of_user, put, &headers, r#"{"muted":false}"#)
+        .await;
+    assert_eq!(unmuted.status(), StatusCode::UNAUTHORIZED);
+    let foreign = [shown[0], json, ("origin", "https://127.0.0.1:8474")];
+    let muted = daemon
+        .ask(of_user, put, &foreign, r#"{"muted":true}"#)
+        .await;
+    assert_eq!(muted.status(), StatusCode::FORBIDDEN);
+    // And no page gets another link.
+    let again = daemon.ask(of_user, links, &headers, asked).await;
+    assert_eq!(again.status(), StatusCode::NOT_FOUND);
 }
 
 /// The code of a link for [`USER`], as its second factor gets one.

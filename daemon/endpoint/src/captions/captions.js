@@ -1,4 +1,4 @@
-// Live captions: reads the events of /v1/listen and shows them. All that comes from the daemon
+// Live captions: reads the lines of /v1/listen and shows them. All that comes from the daemon
 // is set as text, and the page is drawn at most once a frame.
 "use strict";
 
@@ -12,27 +12,31 @@
   const LONGEST_WAIT = 15000;
   // Milliseconds that a note stands.
   const NOTE_TIME = 6000;
+  // Milliseconds without even a sign of life, which comes four times as often.
+  const LONGEST_SILENCE = 60000;
+  // Characters of a line; the longest has some thousands.
+  const LONGEST_LINE = 1 << 20;
   // Pixels from the bottom that still count as being there.
   const NEAR = 48;
 
   const part = (id) => document.getElementById(id);
-  const [sign, words, lines, live, stable, tentative, empty, note, mute, rms, peak, scroll] = [
+  const [sign, words, lines, live, stable, tentative, empty, note, mute, rms, peak, scroll, hint] = [
     "sign", "words", "lines", "live", "stable", "tentative", "empty", "note", "mute", "rms",
-    "peak", "scroll",
+    "peak", "scroll", "hint",
   ].map(part);
 
-  // What each state is called, with its sign.
+  // What each state is called, with its sign, and what to do about it.
   const STATES = {
     waiting: ["…", "Connecting"],
     on: ["●", "Listening"],
     opening: ["…", "The microphone is being opened"],
-    muted: ["✕", "The microphone is muted. An operator unmutes it: earnest microphone unmute"],
-    lost: ["!", "The microphone's device is gone. It is looked for"],
-    shut: ["✕", "The device is not proven, so nothing is heard"],
-    away: ["!", "The daemon does not answer. It is asked again"],
-    over: ["✕", "This page may listen no longer. Open it again: earnest open --captions"],
-    off: ["✕", "The microphone is turned off in the configuration"],
-    held: ["!", "This application may not listen now. It is tried again"],
+    muted: ["✕", "The microphone is muted", "An operator unmutes it: earnest microphone unmute"],
+    lost: ["!", "The microphone's device is gone", "It is looked for."],
+    shut: ["✕", "The device is not proven, so nothing is heard", "earnest status says why."],
+    away: ["!", "The daemon does not answer", "It is asked again."],
+    over: ["✕", "This page may listen no longer", "Open it again: earnest open --captions"],
+    off: ["✕", "The microphone is turned off", "The configuration lets nobody listen."],
+    held: ["!", "This application may not listen now", "It is tried again."],
   };
 
   // What is to be shown, and what of it is not shown yet.
@@ -44,16 +48,18 @@
   let fresh = [];
   let level = null;
   let drawing = 0;
-  let source = null;
+  // Whether the newest line is followed: until somebody scrolls up, and again from the bottom on.
+  let follows = true;
   let wait = FIRST_WAIT;
   let noting = 0;
 
   const draw = () => {
     drawing = 0;
-    const atBottom = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR;
     document.body.dataset.state = state;
-    const [mark, name] = STATES[state];
+    const [mark, name, help = ""] = STATES[state];
     show(sign, mark);
+    show(hint, help);
+    show(mute, state === "muted" ? "Muted" : "Mute");
     show(words, state === "on" && device ? `${name} · ${device}` : name);
     mute.disabled = state !== "on" && state !== "opening" && state !== "lost";
     if (fresh.length > 0) {
@@ -76,7 +82,7 @@
     const [loud, loudest] = state === "on" && level ? level : [0, 0];
     rms.style.transform = `translateX(${(loud - 1) * 100}%)`;
     peak.style.transform = `translateX(${(loudest - 1) * 100}%)`;
-    if (atBottom) {
+    if (follows) {
       scroll.scrollTop = scroll.scrollHeight;
     }
   };
@@ -163,9 +169,11 @@
     overrun: () => tell("Some sound was lost, because the machine is too busy."),
   };
 
-  // What a code of a refusal means here.
+  // What a code of a refusal means here, and what it means that there is none.
   const meaning = (code) => {
     switch (code) {
+      case null:
+        return "away";
       case "device_not_proven":
         return "shut";
       case "invalid_credentials":
@@ -178,67 +186,74 @@
     }
   };
 
-  const again = () => {
-    setTimeout(connect, wait);
-    wait = Math.min(2 * wait, LONGEST_WAIT);
-  };
-
-  const refused = (code) => {
-    const next = meaning(code);
-    become(next);
-    if (next !== "over") {
-      again();
+  // The events of an answer, line by line. What is longer than any line of the daemon's is no line.
+  const read = async (answer, signOfLife) => {
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) {
+        return null;
+      }
+      signOfLife();
+      const pieces = (rest + value).split("\n");
+      rest = pieces.pop();
+      if (rest.length > LONGEST_LINE) {
+        throw new Error("a line without an end");
+      }
+      for (const piece of pieces.filter((piece) => piece !== "")) {
+        const event = JSON.parse(piece);
+        if (event.type === "error") {
+          return event.error.code;
+        }
+        if (Object.hasOwn(HANDLERS, event.type)) {
+          HANDLERS[event.type](event);
+        }
+      }
     }
   };
 
-  const leave = () => {
-    if (source) {
-      source.close();
-      source = null;
-    }
-  };
-
-  // An event source does not say why it was refused, so that is asked for.
-  const ask = async () => {
-    let answer;
+  // Listens until that ends, and says why: a code of the daemon's, or nothing where it is gone.
+  const listen = async () => {
+    const stop = new AbortController();
+    let silence = 0;
+    const signOfLife = () => {
+      clearTimeout(silence);
+      silence = setTimeout(() => stop.abort(), LONGEST_SILENCE);
+    };
     try {
-      answer = await fetch("/v1/microphone", { cache: "no-store" });
-    } catch {
-      become("away");
-      again();
-      return;
-    }
-    const told = await answer.json().catch(() => ({}));
-    if (answer.ok) {
-      become(told.enabled ? "waiting" : "off");
-      again();
-    } else {
-      refused(told.error ? told.error.code : "");
-    }
-  };
-
-  const connect = () => {
-    leave();
-    source = new EventSource("/v1/listen");
-    for (const [name, handle] of Object.entries(HANDLERS)) {
-      source.addEventListener(name, (event) => handle(JSON.parse(event.data)));
-    }
-    source.addEventListener("open", () => {
+      signOfLife();
+      const headers = { accept: "application/x-ndjson" };
+      const answer = await fetch("/v1/listen", { cache: "no-store", headers, signal: stop.signal });
+      if (!answer.ok) {
+        return (await answer.json()).error.code;
+      }
       wait = FIRST_WAIT;
       isMuted = false;
       isLost = false;
       settle(false);
-    });
-    source.addEventListener("error", (event) => {
-      leave();
-      // The daemon's last event has the name that browsers give to what they see themselves.
-      if (typeof event.data === "string") {
-        refused(JSON.parse(event.data).error.code);
-      } else {
-        ask();
-      }
-    });
+      return await read(answer, signOfLife);
+    } catch {
+      return null;
+    } finally {
+      clearTimeout(silence);
+      stop.abort();
+    }
   };
+
+  const connect = async () => {
+    const next = meaning(await listen());
+    become(next);
+    if (next !== "over") {
+      setTimeout(connect, wait);
+      wait = Math.min(2 * wait, LONGEST_WAIT);
+    }
+  };
+
+  scroll.addEventListener("scroll", () => {
+    follows = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR;
+  });
+  new ResizeObserver(redraw).observe(scroll);
 
   mute.addEventListener("click", async () => {
     mute.disabled = true;

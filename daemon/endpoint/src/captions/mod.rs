@@ -1,9 +1,10 @@
 //! The page of live captions: what the microphone hears, in a browser, as it is said.
 //!
 //! A page, a script and a style, which are what they are: nothing of a request or of what is
-//! heard is in them. The script reads the events of `/v1/listen` with the cookie of its session
-//! and sets everything as text; [`PAGE_POLICY`] lets it reach nothing but this origin, and lets
-//! nothing be run that is not this script.
+//! heard is in them. The script reads the lines of `/v1/listen` with the cookie of its session
+//! (an event source of the browser would not say why it was refused) and sets everything as text;
+//! [`PAGE_POLICY`] lets it reach nothing but this origin, and lets nothing be run that is not this
+//! script.
 
 #[cfg(test)]
 mod tests;

@@ -171,7 +171,7 @@ mod tests {
 
     fn texts(events: &[ListenEvent]) -> Vec<&str> {
         let text = |event| match event {
-            &ListenEvent::Final(ref line) => Some(line.text.as_str()),
+            ListenEvent::Final(line) => Some(line.text.as_str()),
             _ => None,
         };
         events.iter().filter_map(text).collect()

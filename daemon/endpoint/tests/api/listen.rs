@@ -431,6 +431,8 @@ async fn who_does_not_read_is_ended_and_nobody_waits_for_it() {
     let error = deaf.wait_for("error").await;
     assert_eq!(error["error"]["code"], "too_slow");
     assert_eq!(deaf.any().await, None);
+    let live = daemon.live.as_ref().expect("a microphone");
+    assert_eq!(live.status().listeners.len(), 1);
 }
 
 #[tokio::test]

@@ -78,6 +78,35 @@ impl Live {
 }
 
 #[tokio::test]
+async fn text_is_told_before_an_utterance_ends_to_who_asks_for_it() {
+    let daemon = daemon().await;
+    let mut live = Live::begin(&daemon, "?rate=16000&partials=true").await;
+    // The scripted worker takes a quarter of a second of something loud for a word.
+    let loud: Vec<u8> = [0, 0x20].repeat(12_000);
+    live.send(&loud).await;
+    let mut stable = String::new();
+    for _ in 0..4 {
+        let line: Value = serde_json::from_str(&live.line().await).expect("JSON");
+        if line["type"] == "speech_started" {
+            assert_eq!(line["at"], 0.0);
+            continue;
+        }
+        assert_eq!(line["type"], "partial");
+        assert_eq!(line["start"], 0.0);
+        let now = line["stable"].as_str().expect("text");
+        assert!(now.starts_with(&stable));
+        now.clone_into(&mut stable);
+    }
+    assert_eq!(stable, "Alfa bravo");
+    live.send(&[0; 32_000]).await;
+    let rest = live.rest().await;
+    let names: Vec<_> = rest.iter().map(|line| line["type"].clone()).collect();
+    assert_eq!(names, ["segment", "speech_stopped", "done"]);
+    assert_eq!(rest[0]["text"], "Alfa bravo charlie.");
+    daemon.recorded("1750 ms of sound").await;
+}
+
+#[tokio::test]
 async fn lines_come_while_sound_is_still_being_sent() {
     let daemon = daemon().await;
     let query = "?rate=8000&channels=2&encoding=f32le";

@@ -24,7 +24,8 @@ use earnest_gate::{
     Answer, Gate, KnownAnswers, Measurement, Mode, Schedule, Status, UnsealedModel,
 };
 use earnest_listen::{
-    Listeners, LoopbackAddress, Plan, TlsIdentity, UnixPath, UnixPlan, WyomingPlan,
+    IdentityError, Listeners, LoopbackAddress, Place, Plan, TlsIdentity, UnixPath, UnixPlan,
+    WyomingPlan,
 };
 use earnest_live::{Live, LiveSettings};
 use earnest_policy::{AllowList, AnswerRules, AppId, AppLimits, Book, Policy};
@@ -65,6 +66,8 @@ pub(crate) struct Setting {
     pub(crate) book: Book,
     /// The bounds of the audit log.
     pub(crate) audit: earnest_audit::Options,
+    /// Whether there is a listener with TLS, of a certificate that nobody vouches for.
+    pub(crate) tls: bool,
     /// The microphone, and how it is listened to.
     pub(crate) microphone: Option<(Script, LiveSettings)>,
 }
@@ -89,6 +92,7 @@ impl Setting {
             port: 0,
             book: Book::default(),
             audit: earnest_audit::Options::default(),
+            tls: false,
             microphone: None,
         }
     }
@@ -114,6 +118,8 @@ pub(crate) struct Daemon {
     pub(crate) house: Arc<TestHouse>,
     /// What it recorded.
     pub(crate) telemetry: Telemetry,
+    /// Its microphone, where it has one.
+    pub(crate) live: Option<Live>,
     /// The clear-text listener.
     pub(crate) address: SocketAddr,
     /// The listener of Wyoming on loopback.
@@ -255,6 +261,14 @@ impl House for TestHouse {
     }
 }
 
+/// What a listener with TLS shows in a test.
+fn self_signed() -> Result<Arc<TlsIdentity>, IdentityError> {
+    let names = ["localhost", "127.0.0.1"].map(str::to_owned);
+    let own = rcgen::generate_simple_self_signed(names).expect("two names");
+    let chain = [own.cert.der().to_vec()];
+    TlsIdentity::new(&chain, &own.signing_key.serialize_der())
+}
+
 /// A place of Wyoming: a Unix socket in this folder, or an address.
 fn wyoming(place: &str, folder: &tempfile::TempDir) -> WyomingPlan {
     let place = match place {
@@ -334,7 +348,7 @@ impl Daemon {
             answers: setting.answers,
             telemetry: telemetry.clone(),
             house: Arc::clone(&house) as Arc<dyn House>,
-            live,
+            live: live.clone(),
             model: ServedModel {
                 id: "moonshine-tiny-en".to_owned(),
                 owner: "useful-sensors".to_owned(),
@@ -353,15 +367,24 @@ impl Daemon {
             wyoming: ["unix:", "127.0.0.1:0"]
                 .map(|place| wyoming(place, &folder))
                 .to_vec(),
-            ..Plan::default()
+            tls: match setting.tls {
+                true => vec![LoopbackAddress::v4(0)],
+                false => Vec::new(),
+            },
         };
         let bound = Listeners::bind(&plan).expect("free places");
-        let port = bound.places().find_map(earnest_listen::Place::port);
+        let clear = bound
+            .places()
+            .filter(|place| matches!(place, Place::Clear(_)));
+        let port = clear.filter_map(Place::port).next();
         let address = LoopbackAddress::v4(port.expect("a port of clear text")).socket();
         let wyoming = bound.places().filter(|place| place.is_wyoming());
-        let wyoming = wyoming.filter_map(earnest_listen::Place::port).next();
+        let wyoming = wyoming.filter_map(Place::port).next();
         let wyoming = LoopbackAddress::v4(wyoming.expect("a port of Wyoming")).socket();
-        let identity = TlsIdentity::without_leaf();
+        let identity = match setting.tls {
+            true => self_signed(),
+            false => TlsIdentity::without_leaf(),
+        };
         let most = NonZeroUsize::new(64).expect("64 is more than none");
         let listeners = bound
             .open(&identity.expect("TLS 1.3 is there"), most)
@@ -373,6 +396,7 @@ impl Daemon {
         Daemon {
             house,
             telemetry,
+            live,
             address,
             wyoming,
             stop: Some(stop),
