@@ -204,10 +204,7 @@ fn bind_tcp(
     })
 }
 
-fn bind_unix(
-    plan: &UnixPlan,
-    place: impl FnOnce(UnixPath) -> Place,
-) -> Result<Bound, BindError> {
+fn bind_unix(plan: &UnixPlan, place: impl FnOnce(UnixPath) -> Place) -> Result<Bound, BindError> {
     let UnixPlan { path, group } = plan;
     check_folder(path.folder())?;
     let beside = |end: &str| {

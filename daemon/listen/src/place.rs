@@ -176,10 +176,7 @@ impl Place {
 
     /// Whether it is a Unix socket.
     pub fn is_unix(&self) -> bool {
-        matches!(
-            self,
-            Place::Unix(_) | Place::Wyoming(WyomingPlace::Unix(_))
-        )
+        matches!(self, Place::Unix(_) | Place::Wyoming(WyomingPlace::Unix(_)))
     }
 
     /// Whether Wyoming is spoken there, and not HTTP.

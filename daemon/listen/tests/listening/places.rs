@@ -1,13 +1,14 @@
 //! Where is listened, who comes, and how many.
 
 use std::fs::{self, Permissions};
+use std::num::NonZeroUsize;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
 
 use earnest_listen::{
-    BindError, Listener, Listeners, Peer, Place, Plan, TlsIdentity, UnixPath, UnixPlan,
+    BindError, Listener, Listeners, Peer, Place, Plan, TlsIdentity, UnixPath, UnixPlan, WyomingPlan,
 };
 use nix::unistd::{getegid, geteuid, getpid};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -71,6 +72,41 @@ async fn a_unix_peer_is_known_by_its_credentials() {
     client.write_all(b"hello").await.unwrap();
     let mut hello = [0; 5];
     server.read_exact(&mut hello).await.unwrap();
+    assert_eq!(&hello, b"hello");
+}
+
+#[tokio::test]
+async fn peers_of_wyoming_are_known_by_their_user_wherever_they_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wyoming.sock");
+    let places = [format!("unix:{}", path.display()), "127.0.0.1:0".to_owned()];
+    let plan = Plan {
+        wyoming: places
+            .map(|place| WyomingPlan {
+                place: place.parse().unwrap(),
+                group: None,
+            })
+            .to_vec(),
+        ..Plan::default()
+    };
+    let bound = Listeners::bind(&plan).unwrap();
+    let about = fs::symlink_metadata(&path).unwrap();
+    assert_eq!(about.mode() & 0o777, 0o660);
+    let most = NonZeroUsize::new(8).unwrap();
+    let [unix, tcp]: [Listener; 2] = bound.open(&identity(), most).unwrap().try_into().unwrap();
+    assert!(unix.place().is_wyoming() && tcp.place().is_wyoming());
+    let own = Some(geteuid().as_raw());
+    let _client = UnixStream::connect(&path).await.unwrap();
+    let connection = server(&unix).await.unwrap();
+    assert!(matches!(connection.peer(), Peer::Unix { .. }));
+    assert_eq!(connection.peer().uid(), own);
+    let mut client = TcpStream::connect(address(&tcp)).await.unwrap();
+    let mut connection = server(&tcp).await.unwrap();
+    assert_eq!(connection.peer().uid(), own);
+    // There is no TLS between.
+    client.write_all(b"hello").await.unwrap();
+    let mut hello = [0; 5];
+    connection.read_exact(&mut hello).await.unwrap();
     assert_eq!(&hello, b"hello");
 }
 

@@ -5,7 +5,9 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use earnest_listen::{Connection, EstablishError, Listener, Listeners, Place, Plan, TlsIdentity};
+use earnest_listen::{
+    Connection, EstablishError, Listener, Listeners, Place, Plan, TlsIdentity, WyomingPlace,
+};
 use rcgen::{
     BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, date_time_ymd,
@@ -155,8 +157,12 @@ pub(crate) fn tls_listener(identity: &Arc<TlsIdentity>) -> Listener {
 /// The address of a listener over TCP.
 pub(crate) fn address(listener: &Listener) -> SocketAddr {
     match listener.place() {
-        Place::Tls(address) | Place::Clear(address) => address.socket(),
-        Place::Unix(path) => panic!("{path} is no address"),
+        Place::Tls(address)
+        | Place::Clear(address)
+        | Place::Wyoming(WyomingPlace::Tcp(address)) => address.socket(),
+        Place::Unix(path) | Place::Wyoming(WyomingPlace::Unix(path)) => {
+            panic!("{path} is no address")
+        }
     }
 }
 
