@@ -170,11 +170,13 @@ mod tests {
     }
 
     fn texts(events: &[ListenEvent]) -> Vec<&str> {
-        let text = |event| match event {
-            ListenEvent::Final(line) => Some(line.text.as_str()),
-            _ => None,
-        };
-        events.iter().filter_map(text).collect()
+        let mut texts = Vec::new();
+        for event in events {
+            if let ListenEvent::Final(line) = event {
+                texts.push(line.text.as_str());
+            }
+        }
+        texts
     }
 
     #[test]
