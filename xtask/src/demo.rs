@@ -12,8 +12,9 @@ use earnest_package::{Card, CardFile, Role};
 use serde_json::Value;
 
 use crate::clients;
+use crate::listening;
 use crate::models::{self, Which};
-use crate::operator::Operator;
+use crate::operator::{self, Operator};
 use crate::service::Service;
 use crate::setup::{self, Mode};
 use crate::shell::Program;
@@ -94,13 +95,16 @@ const STEPS: &[Step] = &[
     ("Attest and verify", |demo| demo.trust.verify()),
     ("Serve the programs of this machine", |demo| {
         let size = demo.size;
-        demo.service.start(&demo.trust, size.name(), size.card())
+        let (path, _) = sample(demo)?;
+        demo.service
+            .start(&demo.trust, size.name(), size.card(), &path)
     }),
     ("Enrol who operates and audits it", |demo| {
         demo.operator.enrol(&demo.trust, &demo.service)
     }),
     ("Ask with clients as people have them", ask),
     ("Refuse an app what it was not given", refuse),
+    ("Listen to a microphone", listen),
     ("Change what was booted", change_the_boot),
     ("What this proves", |demo| {
         demo.trust.conclude(demo.size.name())
@@ -200,6 +204,17 @@ fn refuse(demo: &Demo) -> Result<()> {
     let (path, _) = sample(demo)?;
     demo.operator
         .show_a_refusal(&demo.trust, &demo.service, &path)
+}
+
+/// A microphone: what each may know of what it hears, who listens, and mute.
+fn listen(demo: &Demo) -> Result<()> {
+    let (_, sample) = sample(demo)?;
+    let read = listening::show(&demo.trust, &demo.service, &demo.operator, operator::APP)?;
+    if let Some(text) = read {
+        let rate = judge(sample.transcript(), &text)?;
+        eprintln!("  word error rate of what was read {rate:.2}");
+    }
+    Ok(())
 }
 
 /// A boot that nobody approved, in the middle of it.

@@ -12,6 +12,7 @@ mod cross;
 mod demo;
 mod fetch;
 mod fuzz;
+mod listening;
 mod models;
 mod operator;
 mod policy;

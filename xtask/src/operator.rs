@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
+use crate::listening;
 use crate::service::{self, Place, Service};
 use crate::setup::Mode;
 use crate::shell::Program;
@@ -22,9 +23,10 @@ use crate::trust::Trust;
 const STEP: u64 = 30;
 
 /// The app.
-const APP: &str = "notes";
+pub(crate) const APP: &str = "notes";
 
-/// All that it may do: find out when there was speech.
+/// What it may do with sound of its own: find out when there was speech. At the microphone it
+/// may be told of commands.
 const SCOPE: &str = "vad";
 
 /// A code as a person's shell would get it.
@@ -79,7 +81,9 @@ impl Operator {
     ) -> Result<()> {
         let place = service.place();
         let uid = service::own_uid()?;
+        listening::enrol_phrases(self, trust, service)?;
         let add = ["app", "add", APP, "--uid", &uid, "--scope", SCOPE];
+        let add = [&add[..], &listening::scope_of_commands()].concat();
         self.act(trust, &place, &add)?;
         let (text, times) = (place.curl(sound), place.curl_for_activity(sound));
         let (show, verify) = (["audit", "show"], ["audit", "verify"]);
@@ -88,7 +92,9 @@ impl Operator {
             self.act(trust, &place, &show)?;
             return self.act(trust, &place, &verify).map(drop);
         }
-        eprintln!("  added: {APP}, scope {SCOPE}; programs of user {uid} are {APP} from now on");
+        eprintln!(
+            "  added: {APP}, scopes {SCOPE} and command; programs of user {uid} are {APP} from now on"
+        );
         let refused = Refused::read(&text.output_quietly()?)?;
         eprintln!("  {APP} asks for text: refused, {}", refused.code);
         ensure!(refused.code == "insufficient_scope", "{refused:?}");
@@ -110,8 +116,13 @@ impl Operator {
         Ok(())
     }
 
+    /// Whether it acts.
+    pub(crate) fn mode(&self) -> Mode {
+        self.mode
+    }
+
     /// An action with a code.
-    fn act(&self, trust: &Trust, place: &Place, action: &[&str]) -> Result<String> {
+    pub(crate) fn act(&self, trust: &Trust, place: &Place, action: &[&str]) -> Result<String> {
         let action = at(trust.earnest().args(action.iter().copied()), place);
         if self.mode == Mode::Print {
             println!("{}", action.args(["--code", PRINTED_CODE]));
@@ -125,7 +136,7 @@ impl Operator {
 }
 
 fn at(command: Program, place: &Place) -> Program {
-    command.args(["--socket", &place.socket()])
+    command.args(place.at())
 }
 
 /// What shows codes.

@@ -18,6 +18,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::clients;
+use crate::listening;
 use crate::setup::Mode;
 use crate::shell::Program;
 use crate::trust::Trust;
@@ -91,7 +92,13 @@ impl Service {
     }
 
     /// Starts the daemon on the sealed models, and waits until its gate is open.
-    pub(crate) fn start(&self, trust: &Trust, size: &str, card: &str) -> Result<()> {
+    pub(crate) fn start(
+        &self,
+        trust: &Trust,
+        size: &str,
+        card: &str,
+        recording: &Path,
+    ) -> Result<()> {
         let home = tempfile::tempdir().context("no temporary directory can be made")?;
         let port = free_port()?;
         let place = Place(match self.mode {
@@ -101,9 +108,13 @@ impl Service {
         let uid = own_uid()?;
         let text = configuration(trust, size, card, &place, port, &uid);
         let configuration = place.text("earnestd.toml");
-        let daemon = trust.earnestd().args(["--config", &configuration]);
         if self.mode == Mode::Print {
             println!("mkdir -m 700 {PRINTED}");
+        }
+        let alsa = listening::make_device(self.mode, &place, recording)?;
+        let daemon = trust.earnestd().env("ALSA_CONFIG_PATH", alsa);
+        let daemon = daemon.args(["--config", &configuration]);
+        if self.mode == Mode::Print {
             println!("cat > {configuration} <<'END'\n{text}END");
             println!("{daemon} &");
             return Ok(());
@@ -225,6 +236,13 @@ impl Service {
         Ok(())
     }
 
+    /// The processes that the daemon has started and that run.
+    pub(crate) fn processes(&self) -> Result<Vec<u32>> {
+        let running = self.running.borrow();
+        let running = running.as_ref().context("the daemon does not run")?;
+        children(running.process.id())
+    }
+
     /// Ends the daemon, which lets requests end first.
     pub(crate) fn stop(&self) -> Result<()> {
         let Some(mut running) = self.running.take() else {
@@ -278,8 +296,13 @@ impl Drop for Running {
 pub(crate) struct Place(PathBuf);
 
 impl Place {
-    fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str) -> String {
         self.0.join(name).to_string_lossy().into_owned()
+    }
+
+    /// What tells a command of `earnest` where the daemon is.
+    pub(crate) fn at(&self) -> [String; 2] {
+        ["--socket".to_owned(), self.socket()]
     }
 
     /// The daemon's Unix socket.
@@ -338,13 +361,14 @@ fn health(place: &Place) -> Result<u16> {
     Ok(status.and_then(|code| code.parse().ok()).unwrap_or(0))
 }
 
-fn status(place: &Place) -> Result<Value> {
+/// How the daemon says that it fares.
+pub(crate) fn status(place: &Place) -> Result<Value> {
     let answer = place.plain_curl().arg("http://localhost/v1/status");
     serde_json::from_str(&answer.output_quietly()?).context("the daemon's status is no JSON")
 }
 
 /// A value in words.
-fn told(value: &Value) -> String {
+pub(crate) fn told(value: &Value) -> String {
     match value.as_str() {
         Some(text) => text.replace('_', " "),
         None => value.to_string(),
@@ -388,6 +412,7 @@ fn configuration(
                 ("auditors", format!("[{uid}]")),
             ],
         ),
+        ("microphone", listening::configuration()),
         (
             "run",
             // Whoever runs the demo has no user for the daemon, and may have little lockable

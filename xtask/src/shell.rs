@@ -155,6 +155,16 @@ impl Program {
             .with_context(|| format!("cannot start `{}`", self.name))
     }
 
+    /// Starts it, what it prints into `output` and its complaints into `log`; whoever starts it
+    /// ends it.
+    pub(crate) fn start_into(&self, output: File, log: File) -> Result<Child> {
+        self.command()
+            .stdout(output)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("cannot start `{}`", self.name))
+    }
+
     /// What it printed on standard output if it started and ended well; it may not complain.
     pub(crate) fn output_if_it_succeeds(&self) -> Option<String> {
         let output = self.command().stderr(Stdio::null()).output().ok()?;

@@ -342,6 +342,8 @@ Proved:
   - Clients as people have them were served while that state held, and no longer.
   - An app got what an operator with a second factor gave it, and no more; what it tried
     besides stands in an audit log that is whole.
+  - The microphone was open while somebody listened, the status said who, an app of commands
+    was told an id and no word, and a muted microphone had no process that could hear.
 ";
 
 const NOT_PROVED: &str = "\
