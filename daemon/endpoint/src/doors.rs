@@ -313,12 +313,19 @@ async fn a_link_for_captions_lets_listen_as_its_application_and_do_nothing_else(
         let answer = daemon.ask(of_user, ("GET", path), &shown, "").await;
         assert_eq!(answer.status(), expected, "{path}");
     }
+    // While the book is sealed the page is still there, to say why nothing is heard.
+    assert!(daemon.shared.policy.forget());
+    let page = daemon.ask(of_user, ("GET", "/captions"), &shown, "").await;
+    assert_eq!(page.status(), StatusCode::OK);
+    let listening = daemon.ask(of_user, ("GET", "/v1/listen"), &shown, "").await;
+    assert_eq!(listening.status(), StatusCode::SERVICE_UNAVAILABLE);
     // In other hands it is nothing, and without it there is nothing.
     let other = (TLS, USER + 1, None);
     for (caller, headers) in [(of_user, &[][..]), (other, &shown)] {
         let answer = daemon.ask(caller, ("GET", "/captions"), headers, "").await;
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{caller:?}");
     }
+    daemon.shared.policy.load(book());
     // The page may mute, and what it sends has its origin; it may not unmute.
     let put = ("PUT", "/v1/microphone");
     let own = ("origin", "https://127.0.0.1:8473");

@@ -9,14 +9,20 @@
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use earnest_policy::Listen;
 use http::HeaderValue;
 use http::header::{
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, X_FRAME_OPTIONS,
 };
+use http::request::Parts;
 
 use crate::caller::{OverClosed, Permitted};
+use crate::refusal::Refusal;
+use crate::shared::Shared;
 
 /// The page.
 const PAGE: &str = include_str!("captions.html");
@@ -39,8 +45,28 @@ const PERMISSIONS: (HeaderName, HeaderValue) = (
     HeaderValue::from_static("microphone=(), camera=(), geolocation=()"),
 );
 
+/// Somebody who may listen, or could if the device were proven.
+pub(crate) struct Reader;
+
+impl FromRequestParts<Arc<Shared>> for Reader {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        shared: &Arc<Shared>,
+    ) -> Result<Reader, Refusal> {
+        match Permitted::<Listen>::from_request_parts(parts, shared).await {
+            // Who may listen is sealed then, and the page is the same for everybody: it is what
+            // says in plain words that nothing is heard. Whoever shows no session, or one that is
+            // none, is refused before that.
+            Ok(_) | Err(Refusal::DeviceNotProven) => Ok(Reader),
+            Err(refusal) => Err(refusal),
+        }
+    }
+}
+
 /// `GET /captions`.
-pub(crate) async fn page(_: OverClosed, _: Permitted<Listen>) -> Response {
+pub(crate) async fn page(_: OverClosed, _: Reader) -> Response {
     let headers = [
         (CONTENT_TYPE, kind("text/html; charset=utf-8")),
         (CONTENT_SECURITY_POLICY, kind(PAGE_POLICY)),
@@ -52,13 +78,13 @@ pub(crate) async fn page(_: OverClosed, _: Permitted<Listen>) -> Response {
 }
 
 /// `GET /captions.js`.
-pub(crate) async fn script(_: OverClosed, _: Permitted<Listen>) -> Response {
+pub(crate) async fn script(_: OverClosed, _: Reader) -> Response {
     let headers = [(CONTENT_TYPE, kind("text/javascript; charset=utf-8"))];
     (headers, SCRIPT).into_response()
 }
 
 /// `GET /captions.css`.
-pub(crate) async fn style(_: OverClosed, _: Permitted<Listen>) -> Response {
+pub(crate) async fn style(_: OverClosed, _: Reader) -> Response {
     let headers = [(CONTENT_TYPE, kind("text/css; charset=utf-8"))];
     (headers, STYLE).into_response()
 }
