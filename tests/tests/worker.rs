@@ -10,7 +10,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use earnest_channel::{
-    Encoding, Failure, FromWorker, Job, SoundFault, SoundKind, Task, ToWorker, read, write,
+    Encoding, Exchange, Failure, FromWorker, Job, LiveTask, SoundFault, SoundKind, Task, ToWorker,
+    Tuning, encode, read, write,
 };
 use earnest_evidence::measured::SandboxLevel;
 
@@ -173,6 +174,70 @@ fn a_worker_times_speech_without_a_word_of_it() {
     assert!((shapes[0] ^ shapes[1]).count_ones() <= 6, "{shapes:x?}");
     // And words for who asks for them, from the same worker.
     assert_eq!(worker.job(kind, &support::sample_pcm()).0, support::SAID);
+}
+
+/// Does a live job, all of whose sound comes at once, and counts what is text in its answers.
+#[cfg(test)]
+fn live_texts(worker: &mut Worker, task: LiveTask, tuning: Option<Tuning>) -> usize {
+    let kind = SoundKind::Raw {
+        rate: 16_000,
+        channels: 1,
+        encoding: Encoding::S16Le,
+    };
+    let job = Job {
+        kind,
+        task: Task::Live(task),
+    };
+    let mut exchange = Exchange::new(job);
+    worker.say(&ToWorker::Begin(job));
+    if let Some(tuning) = tuning {
+        exchange.tune(&tuning);
+        worker.say(&ToWorker::Tune(tuning));
+    }
+    let sound = support::sample_pcm();
+    for piece in sound.chunks(earnest_channel::MAX_SOUND_BYTES) {
+        exchange.sound(piece.len());
+        worker.say(&ToWorker::Sound(piece.to_vec()));
+    }
+    exchange.end();
+    worker.say(&ToWorker::EndOfSound);
+    let mut texts = 0;
+    while !exchange.is_over() {
+        let answer = worker.hear().expect("the worker lives");
+        let bytes = encode(&answer).expect("it came").len();
+        let answered = exchange.answer(&answer, bytes);
+        assert!(answered.is_ok(), "{answered:?}: {answer:?}");
+        match answer {
+            FromWorker::Partial(_) | FromWorker::Segment(_) => texts += 1,
+            FromWorker::Finished(report) => assert_eq!(report.samples, sound.len() as u64 / 2),
+            _ => {}
+        }
+    }
+    texts
+}
+
+#[test]
+fn a_live_job_is_told_in_order_and_not_a_word_where_none_is_wanted() {
+    let mut worker = Worker::ready();
+    let task = LiveTask {
+        silence: 700,
+        text: true,
+        partials: true,
+        words: false,
+    };
+    let tuning = |text| Tuning {
+        generation: 1,
+        text,
+        phrases: vec!["no matter".to_owned()],
+    };
+    assert_ne!(live_texts(&mut worker, task, None), 0);
+    assert_eq!(live_texts(&mut worker, task, Some(tuning(false))), 0);
+    let silent = LiveTask {
+        text: false,
+        ..task
+    };
+    assert_eq!(live_texts(&mut worker, silent, None), 0);
+    assert_ne!(live_texts(&mut worker, silent, Some(tuning(true))), 0);
 }
 
 #[test]
