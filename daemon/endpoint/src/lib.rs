@@ -46,6 +46,8 @@ mod command;
 mod command_lists;
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod contrast;
 mod crowd;
 #[cfg(test)]
 mod doors;
@@ -82,6 +84,7 @@ mod tokens;
 mod transcribe;
 mod turned_away;
 mod upload;
+mod waiting;
 mod work;
 mod wyoming;
 

@@ -473,24 +473,6 @@ fn the_page_runs_nothing_and_loads_its_style_alone() {
     }
 }
 
-/// The colours of one scheme: names and values, as the style lists them.
-fn colours(scheme: &str) -> Vec<(&str, [f64; 3])> {
-    let declared = scheme.lines().filter_map(|line| {
-        let (name, value) = line.trim().strip_prefix("--")?.split_once(": #")?;
-        let channel = |place: usize| {
-            let digits = value.get(place..place + 2).expect("six digits");
-            let channel = f64::from(u8::from_str_radix(digits, 16).expect("digits")) / 255.0;
-            // Relative luminance of WCAG 2.2.
-            match channel <= 0.04045 {
-                true => channel / 12.92,
-                false => ((channel + 0.055) / 1.055).powf(2.4),
-            }
-        };
-        Some((name, [channel(0), channel(2), channel(4)]))
-    });
-    declared.collect()
-}
-
 #[test]
 fn every_text_can_be_read_on_its_ground_by_day_and_by_night() {
     let grounds = [
@@ -510,24 +492,7 @@ fn every_text_can_be_read_on_its_ground_by_day_and_by_night() {
         ("text", "warn-ground"),
         ("text", "bad-ground"),
     ];
-    let (light, dark) = STYLE
-        .split_once("@media (prefers-color-scheme: dark)")
-        .expect("two schemes");
-    let dark = dark.split("\n}\n").next().expect("it ends");
-    for scheme in [light, dark] {
-        let colours = colours(scheme);
-        assert_eq!(colours.len(), 14);
-        let luminance = |name| {
-            let found = colours.iter().find(|(one, _)| *one == name);
-            let [red, green, blue] = found.unwrap_or_else(|| panic!("{name}")).1;
-            0.2126 * red + 0.7152 * green + 0.0722 * blue
-        };
-        for (text, ground) in grounds {
-            let (one, other) = (luminance(text), luminance(ground));
-            let contrast = (one.max(other) + 0.05) / (one.min(other) + 0.05);
-            assert!(contrast >= 4.5, "{text} on {ground}: {contrast:.2}");
-        }
-    }
+    crate::contrast::check(STYLE, 14, &grounds);
 }
 
 /// The attacked device, with these words wherever others choose them.
