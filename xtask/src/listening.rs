@@ -140,7 +140,7 @@ pub(crate) fn show(
     let mut reader = Listener::start(&reads, place.text("read"))?;
     let text = reader.wait(|event| text_of(event, "final", "text"))?;
     eprintln!("  {READER}, which may listen, reads: {text}");
-    tell_who_listens(&place)?;
+    tell_who_listens(trust, &place, READER)?;
     drop(reader);
     wait_until("closed", || Ok(state(&place)?["state"] == "off"))?;
     ensure!(captures(service)?.is_empty(), "a process still captures");
@@ -149,7 +149,7 @@ pub(crate) fn show(
     let mut listener = Listener::start(&hears, place.text("told"))?;
     let id = listener.wait(|event| text_of(event, "command", "id"))?;
     ensure!(id == ID, "another phrase was spotted: {id}");
-    tell_who_listens(&place)?;
+    tell_who_listens(trust, &place, told)?;
     mute.output_quietly()?;
     listener.wait(|event| (event["type"] == "muted").then(String::new))?;
     wait_until("muted", || Ok(captures(service)?.is_empty()))?;
@@ -172,19 +172,28 @@ fn state(place: &Place) -> Result<Value> {
     Ok(service::status(place)?["microphone"].take())
 }
 
-fn tell_who_listens(place: &Place) -> Result<()> {
-    let microphone = state(place)?;
-    let listeners = microphone["listeners"].as_array();
-    let listener = listeners.and_then(|all| all.first());
-    let listener = listener.context("the status shows nobody who listens")?;
-    eprintln!(
-        "  in the status: the microphone is {}; {} of uid {} listens, to {}",
-        service::told(&microphone["state"]),
-        service::told(&listener["app"]),
-        listener["uid"],
-        service::told(&listener["what"])
+/// Shows what `earnest status` says of the microphone, in which this app must stand.
+fn tell_who_listens(trust: &Trust, place: &Place, app: &str) -> Result<()> {
+    let status = trust.earnest().arg("status").args(place.at());
+    let status = status.output_quietly()?;
+    let said = heard(&status);
+    ensure!(
+        said.iter().any(|line| line.starts_with(app)),
+        "the status does not say that {app} listens: {status}"
     );
+    eprintln!("  in the status: {}", said.join("; "));
     Ok(())
+}
+
+/// The lines of a status that say what is heard and by whom: the one of that name, and those
+/// after it that have none.
+fn heard(status: &str) -> Vec<&str> {
+    let lines = status.lines().skip_while(|line| !line.starts_with("hears"));
+    let of_it = |(index, line): &(usize, &str)| *index == 0 || line.starts_with(' ');
+    let lines = lines.enumerate().take_while(of_it);
+    lines
+        .map(|(_, line)| line.trim_start_matches("hears").trim())
+        .collect()
 }
 
 /// The daemon's processes that capture.
@@ -297,6 +306,14 @@ mod tests {
         assert_eq!(read.unwrap(), "ever");
         let error = listener.wait(|_| None).unwrap_err().to_string();
         assert!(error.contains("enough"), "{error}");
+    }
+
+    #[test]
+    fn what_is_heard_stands_in_a_status_until_something_else_begins() {
+        let status = "model     tiny\nhears     the microphone is OPEN\n          desk reads\n\
+                      listens   unix:/s\n          tcp\n";
+        assert_eq!(heard(status), ["the microphone is OPEN", "desk reads"]);
+        assert!(heard("model     tiny\n").is_empty());
     }
 
     #[test]

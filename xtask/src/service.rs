@@ -368,7 +368,7 @@ pub(crate) fn status(place: &Place) -> Result<Value> {
 }
 
 /// A value in words.
-pub(crate) fn told(value: &Value) -> String {
+fn told(value: &Value) -> String {
     match value.as_str() {
         Some(text) => text.replace('_', " "),
         None => value.to_string(),
