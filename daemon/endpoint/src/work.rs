@@ -2,7 +2,6 @@
 //!
 //! What the answer's rules withhold or take out is gone here, before any handler sees it.
 
-use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,13 +22,11 @@ use crate::record::{Bill, HeardSums};
 use crate::redact::Redactor;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
+use crate::waiting::Waiting;
 
 /// Below this mean logarithm of probabilities a text is more likely wrong than right: the bound
 /// that Whisper's own decoder falls back at. It is counted, whatever the policy's floor is.
 const LOW_CERTAINTY: f32 = -1.0;
-
-/// What waits at most behind a segment that is held: minutes of people who clear their throats.
-const MOST_WAITING: usize = 256;
 
 /// Of sound that is written down as it is said: how long the end of an utterance that may be the
 /// beginning of a number is held, where numbers are taken out. Whoever pauses for longer within
@@ -60,7 +57,7 @@ pub(crate) struct Sound {
 pub(crate) struct Heard {
     events: Events,
     /// What may be told and was not yet, in its order.
-    news: VecDeque<Told>,
+    news: Waiting,
     is_over: bool,
     is_live: bool,
     rules: AnswerRules,
@@ -88,16 +85,6 @@ pub(crate) enum News {
     Stopped(Milliseconds),
     /// That was all.
     End(Report),
-}
-
-/// Something that has its place among what is told.
-#[derive(Debug)]
-enum Told {
-    /// It can be told.
-    Now(News),
-    /// A segment that is held, because it may end in the middle of a number. What was heard
-    /// after it waits, too, so that everything is told in its order.
-    Held,
 }
 
 /// What is wanted of sound that is written down as it is said: a silence so long ends an
@@ -147,7 +134,7 @@ pub(crate) async fn begin<S: WorkScope>(
         },
         heard: Heard {
             events,
-            news: VecDeque::new(),
+            news: Waiting::default(),
             is_over: false,
             is_live: matches!(job.task, Task::Live(_)),
             rules,
@@ -250,13 +237,7 @@ impl Work {
 
     /// What was heard and can be told without waiting for anything.
     pub(crate) fn ready(&mut self) -> Option<News> {
-        match self.heard.news.pop_front()? {
-            Told::Now(news) => Some(news),
-            Told::Held => {
-                self.heard.news.push_front(Told::Held);
-                None
-            }
-        }
+        self.heard.news.pop()
     }
 
     /// Both halves, for who drives them at once.
@@ -321,11 +302,11 @@ impl Heard {
             sums.certainty_low |= withheld || is_low;
         }
         if !withheld {
-            self.news.push_back(Told::Held);
+            self.news.hold();
             let end = segment.end;
             let ready = self.redactor.push(outward(segment));
             self.held = self.redactor.holds().then_some(end);
-            self.release(ready);
+            self.news.release(ready);
         }
     }
 
@@ -335,25 +316,15 @@ impl Heard {
         if held.is_some_and(|end| at.0 >= end.0.saturating_add(HELD_MILLISECONDS)) {
             self.held = None;
             let all = self.redactor.end();
-            self.release(all);
+            self.news.release(all);
         }
     }
 
     fn tell(&mut self, news: News) {
-        self.news.push_back(Told::Now(news));
-        // Nothing waits for ever behind a number that may have no end.
-        if self.news.len() > MOST_WAITING && matches!(self.news.front(), Some(Told::Held)) {
+        self.news.push(news);
+        if self.news.is_full() {
             let all = self.redactor.give_up();
-            self.release(all);
-        }
-    }
-
-    /// Puts segments that were held into their places.
-    fn release(&mut self, ready: Vec<Segment>) {
-        let held = self.news.iter_mut();
-        let held = held.filter(|told| matches!(told, Told::Held));
-        for (place, segment) in held.zip(ready) {
-            *place = Told::Now(News::Segment(segment));
+            self.news.release(all);
         }
     }
 
@@ -369,7 +340,7 @@ impl Heard {
         // What was heard to its end is told, though it be the last of the day.
         let _ = self.allowance.reach(sound);
         let held = self.redactor.end();
-        self.release(held);
+        self.news.release(held);
         self.tell(News::End(report));
         self.is_over = true;
     }
@@ -410,12 +381,8 @@ impl Heard {
     /// When the job fails.
     pub(crate) async fn next(&mut self) -> Result<News, Refusal> {
         loop {
-            match self.news.pop_front() {
-                Some(Told::Now(news)) => return Ok(news),
-                Some(Told::Held) => {
-                    self.news.push_front(Told::Held);
-                    self.take().await?;
-                }
+            match self.news.pop() {
+                Some(news) => return Ok(news),
                 None => self.take().await?,
             }
         }
