@@ -22,6 +22,7 @@ mod client;
 mod curl;
 #[cfg(test)]
 #[path = "../daemon/device.rs"]
+#[allow(dead_code, reason = "other tests do more with the device")]
 mod device;
 #[cfg(test)]
 #[path = "../daemon/earnestd.rs"]
@@ -40,6 +41,8 @@ mod wait;
 mod bodies;
 #[cfg(test)]
 mod clocks;
+#[cfg(test)]
+mod collector;
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]

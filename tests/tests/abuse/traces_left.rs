@@ -7,80 +7,22 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
-use std::path::Path;
-use std::sync::{Arc, Mutex};
-use std::thread;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::client::{SAID, pcm, sample};
+use crate::collector::{Collector, read_all, spoken_words};
 use crate::earnestd::{Earnestd, Wish};
 use crate::person::Person;
 use crate::processes::workers;
 use crate::trial::NOBODY_WATCHES;
-use crate::wait::{wait_for, wait_until};
-
-/// Words that are spoken and also stand in what the daemon says of itself: a self-test or a
-/// worker has `failed`, and whoever is refused may ask `again`.
-const OF_THE_SCHEMA: [&str; 2] = ["failed", "again"];
+use crate::wait::wait_until;
 
 /// Bytes of which no run may be found: of a run twice as long, one such part stands at a multiple
 /// of this.
 const PART: usize = 32;
-
-/// A collector that keeps all it is sent.
-struct Collector {
-    port: u16,
-    sent: Arc<Mutex<Vec<u8>>>,
-}
-
-impl Collector {
-    fn new() -> Collector {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let port = listener.local_addr().expect("it listens").port();
-        let sent = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&sent);
-        // It ends with the process of the test.
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let kept = Arc::clone(&kept);
-                thread::spawn(move || collect(stream, &kept));
-            }
-        });
-        Collector { port, sent }
-    }
-}
-
-/// Takes requests of a connection, and answers each with nothing.
-fn collect(mut stream: std::net::TcpStream, kept: &Mutex<Vec<u8>>) {
-    let mut request = Vec::new();
-    let mut piece = [0; 4096];
-    while let Ok(bytes @ 1..) = stream.read(&mut piece) {
-        kept.lock()
-            .expect("nobody panics with it")
-            .extend(&piece[..bytes]);
-        request.extend(&piece[..bytes]);
-        if let Some(length) = whole(&request) {
-            request.drain(..length);
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
-        }
-    }
-}
-
-/// The length of the request at the beginning, if all of it is there.
-fn whole(bytes: &[u8]) -> Option<usize> {
-    let head = bytes.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
-    let text = String::from_utf8_lossy(&bytes[..head]).to_ascii_lowercase();
-    let length = text
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length: "));
-    let length: usize = length?.trim().parse().ok()?;
-    (bytes.len() >= head + length).then_some(head + length)
-}
 
 /// Has the sample heard in every way there is.
 fn hear_it_everywhere(daemon: &Earnestd) {
@@ -163,7 +105,7 @@ fn nothing_written_has_a_word_that_was_spoken_or_a_run_of_the_sound() {
         tables: format!(
             "[log]\nlevel = \"debug\"\nformat = \"json\"\n\
              [traces]\ncollector = \"127.0.0.1:{}\"\n{NOBODY_WATCHES}",
-            collector.port
+            collector.port()
         ),
         ..Wish::default()
     });
@@ -174,16 +116,9 @@ fn nothing_written_has_a_word_that_was_spoken_or_a_run_of_the_sound() {
     let page = page(&daemon, &mut person);
     let export = person.curl(&daemon).get("/v1/audit/export?format=ocsf");
     let audit = person.curl(&daemon).get("/v1/audit");
-    wait_for("spans are sent", || {
-        let sent = collector.sent.lock().expect("nobody panics with it");
-        (sent.len() > 1000).then_some(())
-    });
+    wait_until("spans are sent", || collector.sent().len() > 1000);
     crash(&mut daemon);
-    let sent = collector
-        .sent
-        .lock()
-        .expect("nobody panics with it")
-        .clone();
+    let sent = collector.sent();
     let mut written = vec![
         ("the status page".to_owned(), page.into_bytes()),
         (
@@ -202,7 +137,7 @@ fn nothing_written_has_a_word_that_was_spoken_or_a_run_of_the_sound() {
         assert!(there, "{file} was not searched");
     }
     let sound = pcm();
-    let (words, parts) = (words(), parts(&sound));
+    let (words, parts) = (spoken_words(), parts(&sound));
     assert!(
         words.len() >= 4 && parts.len() > 5000,
         "{words:?}, {}",
@@ -233,32 +168,6 @@ fn enrol_commands(daemon: &Earnestd, person: &mut Person, list: &Value) {
     });
     let added = person.curl(daemon).post_json("/v1/apps", &app.to_string());
     assert_eq!(added.status, 200, "{added:?}");
-}
-
-/// Every file below a folder, but the sealed models and the fleet's keys: they were there before
-/// the daemon, which may not write there.
-fn read_all(folder: &Path, written: &mut Vec<(String, Vec<u8>)>) {
-    for entry in fs::read_dir(folder).expect("it is ours").flatten() {
-        let path = entry.path();
-        let kind = entry.file_type().expect("a file has a type");
-        let is_input = path.ends_with("sealed") || path.ends_with("keys");
-        if kind.is_dir() && !is_input {
-            read_all(&path, written);
-        } else if kind.is_file() {
-            let bytes = fs::read(&path).expect("it is ours");
-            written.push((path.to_string_lossy().into_owned(), bytes));
-        }
-    }
-}
-
-/// Each word of four letters or more that was spoken.
-fn words() -> Vec<String> {
-    let said = SAID.to_lowercase();
-    let words: HashSet<&str> = said
-        .split(|one: char| !one.is_alphabetic())
-        .filter(|word| word.len() >= 4 && !OF_THE_SCHEMA.contains(word))
-        .collect();
-    words.into_iter().map(str::to_owned).collect()
 }
 
 /// The parts of the sound that are not as good as silent.

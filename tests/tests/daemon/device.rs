@@ -10,12 +10,31 @@ use crate::support::program;
 /// The device's name in its fleet and its folder's.
 pub(crate) const DEVICE: &str = "device";
 
+/// A PCR that the firmware extends at boot, and the seal is bound to.
+pub(crate) const BOOT_PCR: u8 = 7;
+
 /// Two sides of which the device is enrolled, sealed and approved. Its TPM runs: it was booted by
 /// `earnest`, because the pretended boot measures the program that finds a new TPM first.
 pub(crate) fn sealed_device(through: &[String]) -> Sides {
     let sides = Sides::copy_of(&prepared(), through);
     sides.device(&["tpm", "status"]).success();
     sides
+}
+
+/// Where the device's TPM takes commands.
+fn tpm_port(sides: &Sides) -> String {
+    let path = sides.path(DEVICE).join("software-tpm/address");
+    let address = std::fs::read_to_string(path).expect("it runs");
+    let digits = address.trim().rsplit(['=', ':']).next();
+    digits.expect("an address ends with its port").to_owned()
+}
+
+/// Measures something more into a PCR, as a stranger's tool does.
+pub(crate) fn extend(sides: &Sides, pcr: u8) {
+    let tpm = format!("swtpm:host=127.0.0.1,port={}", tpm_port(sides));
+    let event = format!("{pcr}:sha256={}", "5a".repeat(32));
+    let mut command = sides.command("tpm2_pcrextend");
+    crate::sides::run(command.args(["--tcti", &tpm, &event])).success();
 }
 
 /// The folder that is copied. Tests that run as processes of their own share it, and it is made

@@ -40,6 +40,8 @@ pub(crate) struct Wish {
     pub(crate) state: Option<PathBuf>,
     /// A listener for clear text, too.
     pub(crate) clear_text: bool,
+    /// More of the table `[listen]`.
+    pub(crate) listen: String,
     /// More of the table `[gate]`; local mode where there is none.
     pub(crate) gate: String,
     /// More of the table `[workers]`.
@@ -61,6 +63,7 @@ impl Default for Wish {
             started_by: Vec::new(),
             state: None,
             clear_text: false,
+            listen: String::new(),
             gate: "mode = \"local\"".to_owned(),
             workers: String::new(),
             limits: String::new(),
@@ -288,6 +291,7 @@ impl Earnestd {
     fn written(&self) -> String {
         let text = |path: &str| toml::Value::from(self.sides.text(path)).to_string();
         let Wish {
+            listen,
             gate,
             workers,
             limits,
@@ -305,7 +309,7 @@ impl Earnestd {
              [model]\nspeech = {speech}\nvoice = {voice}\nrelease_key = {key}\n\
              [gate]\n{gate}\n\
              [listen]\ntls = [\"127.0.0.1:{port}\", \"[::1]:{port}\"]\nunix = {socket}\n\
-             clear_text = [{clear_text}]\n\
+             clear_text = [{clear_text}]\n{listen}\n\
              [allow]\napps = [{uid}]\noperators = [{uid}]\nauditors = [{uid}]\n\
              [apps]\n{apps}\n\
              [workers]\nthreads = 1\n{workers}\n\

@@ -6,16 +6,13 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::client::{SAID, answer, python, sample};
-use crate::device::DEVICE;
+use crate::device::{BOOT_PCR, DEVICE, extend};
 use crate::earnestd::Earnestd;
 use crate::processes::{is_running, workers};
 use crate::wait::{PATIENCE, wait_until, wait_within};
 
 /// What is promised from a change to a closed gate (DESIGN.md, "The gate").
 const CLOSED_WITHIN: Duration = Duration::from_secs(2);
-
-/// A PCR that the firmware extends at boot, and the seal is bound to.
-pub(crate) const BOOT_PCR: u8 = 7;
 
 /// The client that asks once and tells what became of it.
 const ASK: &str = "
@@ -32,22 +29,6 @@ print(json.dumps(said))";
 fn ask(daemon: &Earnestd) -> Value {
     let output = python(daemon, "notes", ASK, &[&sample()]).output();
     answer(&output.expect("the command is built"))
-}
-
-/// Where the device's TPM takes commands.
-fn tpm_port(daemon: &Earnestd) -> String {
-    let path = daemon.sides.path(DEVICE).join("software-tpm/address");
-    let address = std::fs::read_to_string(path).expect("it runs");
-    let digits = address.trim().rsplit(['=', ':']).next();
-    digits.expect("an address ends with its port").to_owned()
-}
-
-/// Measures something more into a PCR, as a stranger's tool does.
-pub(crate) fn extend(daemon: &Earnestd, pcr: u8) {
-    let tpm = format!("swtpm:host=127.0.0.1,port={}", tpm_port(daemon));
-    let event = format!("{pcr}:sha256={}", "5a".repeat(32));
-    let mut command = daemon.sides.command("tpm2_pcrextend");
-    crate::sides::run(command.args(["--tcti", &tpm, &event])).success();
 }
 
 /// Sees the gate close in time, with everything that hangs on it, for this reason.
@@ -76,7 +57,7 @@ fn a_changed_boot_closes_the_gate_and_nothing_but_another_boot_opens_it() {
     assert!(!workers(daemon.pid()).is_empty());
     let token = format!("Authorization: Bearer {}", daemon.token("notes"));
 
-    extend(&daemon, BOOT_PCR);
+    extend(&daemon.sides, BOOT_PCR);
     see_it_close(&daemon, CLOSED_WITHIN, "measurement_changed");
     let refused = daemon.curl().transcribe(&sample(), &["model=whisper-1"]);
     assert_eq!(refused.refusal(503), "device_not_proven");
@@ -109,7 +90,7 @@ fn a_changed_boot_closes_the_gate_and_nothing_but_another_boot_opens_it() {
 fn a_pcr_that_nothing_is_bound_to_closes_nothing() {
     let daemon = Earnestd::usual();
     let looks = |daemon: &Earnestd| daemon.status()["gate"]["for_seconds"].as_u64();
-    extend(&daemon, 16);
+    extend(&daemon.sides, 16);
     // Looked at more often than the gate looks at the PCRs.
     wait_until("the gate has been open for a while", || {
         looks(&daemon) > Some(2)

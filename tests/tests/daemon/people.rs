@@ -6,8 +6,8 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::client::{SAID, pcm, sample, with_input};
+use crate::device::{BOOT_PCR, extend};
 use crate::earnestd::Earnestd;
-use crate::gate::{BOOT_PCR, extend};
 use crate::sides::{Answer, run};
 use crate::support::models;
 
@@ -62,7 +62,7 @@ fn status_and_doctor_tell_people_how_the_daemon_fares() {
     }
     assert_eq!(grades(&report, "sealed model"), ["ok", "ok"], "{report}");
 
-    extend(&daemon, BOOT_PCR);
+    extend(&daemon.sides, BOOT_PCR);
     daemon.see_gate("closed");
     let said = earnest(&daemon, &["status"]).success();
     assert!(said.contains("CLOSED"), "{said}");
