@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use clap::Args;
 use earnest_endpoint::client::{AUTHORITY_FILE, Client, ClientError};
+use earnest_endpoint::shapes::TokenRequest;
+use earnest_policy::AppId;
 use nix::unistd::geteuid;
 use tokio::runtime::Runtime;
 
@@ -80,6 +82,21 @@ impl Daemon {
         Ok(self)
     }
 
+    /// The same daemon, asked by this app of the user's, which may listen; without one, by the
+    /// user.
+    ///
+    /// # Errors
+    ///
+    /// When the app may not listen, or is none of this user's.
+    pub(crate) fn as_listener(mut self, app: Option<&AppId>) -> Result<Daemon, DaemonError> {
+        if let Some(app) = app {
+            // Its token is not taken back: one question is asked with it, and it dies by itself.
+            let asked = as_app(&self.client, app, "listen");
+            (self.client, _) = self.ask_as_listener(asked)?;
+        }
+        Ok(self)
+    }
+
     /// Waits for an answer.
     pub(crate) fn wait<T>(&self, answer: impl Future<Output = T>) -> T {
         let runtime = self.runtime.as_ref();
@@ -113,6 +130,21 @@ impl Daemon {
         self.wait(answer)
             .map_err(|error| explain(error, self.client.socket()))
     }
+}
+
+/// The client of an app of this user's for one scope, and the token that makes it that.
+pub(crate) async fn as_app(
+    client: &Client,
+    app: &AppId,
+    scope: &str,
+) -> Result<(Client, String), ClientError> {
+    let request = TokenRequest {
+        scopes: Some(vec![scope.to_owned()]),
+        ..TokenRequest::of(app.as_str())
+    };
+    let answer = client.issue_token_for(&request).await?;
+    let client = client.clone().with_token(&answer.token)?;
+    Ok((client, answer.token))
 }
 
 impl Drop for Daemon {

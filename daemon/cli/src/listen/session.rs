@@ -4,7 +4,6 @@ use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use earnest_endpoint::client::{Client, ClientError, ListenEvents, ListenFor};
-use earnest_endpoint::shapes::TokenRequest;
 use earnest_policy::AppId;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::signal::unix::{self, SignalKind, signal};
@@ -14,7 +13,7 @@ use super::ListenError;
 use super::patience::{Patience, passes};
 use super::teller::{Said, Teller};
 use crate::console::Console;
-use crate::daemon::{DaemonError, explain};
+use crate::daemon::{DaemonError, as_app, explain};
 use crate::output::{Output, WriteError};
 use crate::run::{FAREWELL, Signals};
 
@@ -136,13 +135,8 @@ impl Session<'_> {
         let Some(app) = self.app else {
             return Ok((self.client.clone(), None));
         };
-        let request = TokenRequest {
-            scopes: Some(vec![self.scope().to_owned()]),
-            ..TokenRequest::of(app.as_str())
-        };
-        let answer = self.client.issue_token_for(&request).await?;
-        let client = self.client.clone().with_token(&answer.token)?;
-        Ok((client, Some(answer.token)))
+        let (client, token) = as_app(self.client, app, self.scope()).await?;
+        Ok((client, Some(token)))
     }
 
     fn scope(&self) -> &'static str {

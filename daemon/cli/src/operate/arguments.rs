@@ -343,6 +343,9 @@ pub(crate) struct Open {
     /// For a page with what the microphone hears, as it is said, and not for the status.
     #[arg(long, conflicts_with_all = ["code", "code_file"])]
     pub(super) captions: bool,
+    /// With --captions: the app that listens, where this user has several.
+    #[arg(long, value_name = "NAME", requires = "captions")]
+    pub(super) app: Option<AppId>,
 }
 
 #[derive(Debug, Args)]
@@ -358,6 +361,9 @@ pub(crate) struct Microphone {
 pub(crate) enum MicrophoneCommand {
     /// Close the microphone, whoever listens, until it is unmuted.
     Mute {
+        /// The app that may listen, where this user has several and is no operator.
+        #[arg(long, value_name = "NAME")]
+        app: Option<AppId>,
         #[command(flatten)]
         place: Place,
     },

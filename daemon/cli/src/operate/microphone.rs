@@ -24,8 +24,8 @@ pub(super) fn run(microphone: &Microphone, console: &Console) -> Result<Exit, Op
             let report = daemon.ask_as_listener(daemon.client().microphone())?;
             return say(&report, seeing.format, text, console);
         }
-        Some(MicrophoneCommand::Mute { place }) => {
-            let daemon = daemon(place)?;
+        Some(MicrophoneCommand::Mute { app, place }) => {
+            let daemon = daemon(place)?.as_listener(app.as_ref())?;
             daemon.ask_as_listener(daemon.client().mute(true))?;
             "the microphone is muted\n"
         }

@@ -234,6 +234,25 @@ fn the_microphone_its_devices_and_captions_are_asked_for() {
 }
 
 #[test]
+fn who_has_several_apps_says_which_of_them_listens() {
+    let check = |words: &[&str], line: &str, answer: Value| {
+        let token = json!({ "token": "a-token", "app": "desk", "expires_in": 300 });
+        let daemon = Scripted::new(vec![(200, token), (200, answer)]);
+        assert_eq!(daemon.run(words), Exit::Success, "{words:?}");
+        assert_eq!(daemon.asked().json()["scopes"], json!(["listen"]));
+        let asked = daemon.asked();
+        assert_eq!(asked.line, format!("{line} HTTP/1.1"));
+        let bearer = "authorization: Bearer a-token".to_owned();
+        assert!(asked.headers.contains(&bearer), "{:?}", asked.headers);
+    };
+    let link = json!({ "url": "https://127.0.0.1:1/open?code=a", "expires_in": 60 });
+    let captions = ["open", "--captions", "--app", "desk"];
+    check(&captions, "POST /v1/browser-links", link);
+    let mute = ["microphone", "mute", "--app", "desk"];
+    check(&mute, "PUT /v1/microphone", json!({}));
+}
+
+#[test]
 fn a_log_that_is_not_whole_ends_the_command_with_a_code_of_its_own() {
     let answer = |intact: bool| {
         json!({
