@@ -37,6 +37,7 @@ fn read(recognizer: &mut Recognizer, pcm: &[f32]) -> Hypothesis {
             pcm,
             &DecodeOptions {
                 cross_attention: true,
+                ..DecodeOptions::default()
             },
         )
         .unwrap()

@@ -12,11 +12,14 @@ pub const SAMPLE_RATE: u32 = 16_000;
 /// Samples that one encoder frame stands for: the product of the stem's strides, 64 * 3 * 2.
 pub const SAMPLES_PER_FRAME: usize = 384;
 
-/// What to keep of a decoding beside its tokens.
+/// How to decode, and what to keep beside the tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DecodeOptions {
     /// Keep the decoder's cross-attention, from which word times are read.
     pub cross_attention: bool,
+    /// Somebody speaks, for sure: the text does not end before its first token. Where sound
+    /// breaks off within a word, decoders often write nothing at all.
+    pub spoken: bool,
 }
 
 /// The decoder's cross-attention: how much each token looked at each frame of sound.

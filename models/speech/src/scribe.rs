@@ -82,6 +82,7 @@ impl<R: Recognize, D: DetectSpeech> Scribe<R, D> {
         let options = TranscriberOptions {
             decode: DecodeOptions {
                 cross_attention: words,
+                ..DecodeOptions::default()
             },
             ..TranscriberOptions::default()
         };
@@ -117,11 +118,18 @@ impl<R: Recognize, D: DetectSpeech> Scribe<R, D> {
     }
 }
 
+/// A text as formats write it: one line, a single space between two words. Tokens of two spaces
+/// come along in odd texts.
+pub(crate) fn line(text: &str) -> String {
+    let words: Vec<_> = text.split_whitespace().collect();
+    words.join(" ")
+}
+
 /// Turns events into lines.
 #[derive(Debug)]
-struct Writer {
-    tokenizer: Arc<Tokenizer>,
-    words: bool,
+pub(crate) struct Writer {
+    pub(crate) tokenizer: Arc<Tokenizer>,
+    pub(crate) words: bool,
 }
 
 impl Writer {
@@ -136,17 +144,15 @@ impl Writer {
         told.collect()
     }
 
-    fn segment(&self, heard: SegmentText) -> Result<Segment, SpeechError> {
+    pub(crate) fn segment(&self, heard: SegmentText) -> Result<Segment, SpeechError> {
         let words = match self.words {
             true => self.words(&heard)?,
             false => Vec::new(),
         };
-        // Tokens of two spaces come along in odd texts; formats write lines.
-        let text: Vec<_> = heard.text.split_whitespace().collect();
         Ok(Segment {
             start: Milliseconds::of_sample(heard.start),
             end: Milliseconds::of_sample(heard.end),
-            text: text.join(" "),
+            text: line(&heard.text),
             avg_logprob: heard.hypothesis.average_logprob(),
             compression_ratio: heard.compression_ratio,
             no_speech_prob: heard.no_speech_probability,

@@ -14,11 +14,19 @@
 //!
 //! What nobody wants is not done: without text and phrases the recogniser does not run.
 
+mod pace;
+mod reader;
+mod stable;
+
 use std::sync::Arc;
 
 use earnest_transcript::{Milliseconds, Segment};
 
-use crate::{DetectSpeech, Reread, SAMPLE_RATE, SpeechError, Tokenizer};
+use crate::finder::SpeechFinder;
+use crate::segmenter::{SegmenterConfig, SegmenterEvent, SegmenterOptions};
+use crate::{DetectSpeech, MAX_SEGMENT_SAMPLES, Reread, SAMPLE_RATE, SpeechError, Tokenizer};
+
+use reader::Reader;
 
 /// How a [`Live`] listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,18 +94,51 @@ pub enum LiveEvent {
     },
 }
 
-/// Writes one stream down while it is being said.
-pub struct Live<R, D> {
-    recognizer: R,
-    detector: D,
-    tokenizer: Arc<Tokenizer>,
-    options: LiveOptions,
+/// A segment that does not pause is cut behind this many samples, 12 s, at the earliest. Nothing
+/// that is said later in a segment becomes stable, so that what is stable stands before the cut,
+/// wherever that falls.
+const LEAST_BEFORE_CUT: usize = 12 * SAMPLE_RATE as usize;
+
+/// Where the lines are drawn: as for recorded sound, but for the end of an utterance.
+fn lines(options: &LiveOptions) -> SegmenterConfig {
+    SegmenterOptions {
+        endpoint_silence: options
+            .silence
+            .clamp(LiveOptions::LEAST_SILENCE, LiveOptions::MOST_SILENCE),
+        min_before_cut: LEAST_BEFORE_CUT,
+        max_segment: MAX_SEGMENT_SAMPLES,
+        ..SegmenterOptions::default()
+    }
+    .check()
+    .expect("a test holds the lines to the rules")
 }
 
-impl<R, D> std::fmt::Debug for Live<R, D> {
+/// Writes one stream down while it is being said.
+///
+/// ```no_run
+/// # use earnest_speech::{Engine, LiveEvent, LiveOptions, SpeechError};
+/// # fn example(engine: &mut Engine, sound: &[f32]) -> Result<(), SpeechError> {
+/// let mut live = engine.live(LiveOptions::default());
+/// for block in sound.chunks(800) {
+///     for event in live.push(block, false)? {
+///         if let LiveEvent::Partial { stable, tentative, .. } = event {
+///             println!("{stable}[{tentative}]");
+///         }
+///     }
+/// }
+/// let last = live.finish()?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Live<R: Reread, D> {
+    finder: SpeechFinder<D>,
+    reader: Reader<R>,
+}
+
+impl<R: Reread, D> std::fmt::Debug for Live<R, D> {
     /// What is heard is somebody's words.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Live({:?})", self.options)
+        formatter.write_str("Live")
     }
 }
 
@@ -111,10 +152,8 @@ impl<R: Reread, D: DetectSpeech> Live<R, D> {
         options: LiveOptions,
     ) -> Live<R, D> {
         Live {
-            recognizer,
-            detector,
-            tokenizer,
-            options,
+            finder: SpeechFinder::new(detector, lines(&options)),
+            reader: Reader::new(recognizer, tokenizer, options),
         }
     }
 
@@ -126,14 +165,20 @@ impl<R: Reread, D: DetectSpeech> Live<R, D> {
     /// [`SpeechError::NotFinite`] where a sample is not a finite number: nothing of `pcm` is
     /// taken then. After any other error the stream cannot go on.
     pub fn push(&mut self, pcm: &[f32], behind: bool) -> Result<Vec<LiveEvent>, SpeechError> {
-        let _ = (
-            pcm,
-            behind,
-            &self.recognizer,
-            &self.detector,
-            &self.tokenizer,
-        );
-        Ok(Vec::new())
+        let mut told = Vec::new();
+        self.reader.heed(self.finder.heard(), &mut told);
+        let events = self.finder.push(pcm)?;
+        self.reader.hear(pcm.len());
+        for event in events {
+            match event {
+                SegmenterEvent::Started { at } => self.reader.begin(at, &mut told),
+                SegmenterEvent::Ended(segment) => self.reader.end(segment, &mut told)?,
+            }
+        }
+        if let Some(open) = self.finder.open().filter(|_| !behind) {
+            self.reader.glance(&open, &mut told)?;
+        }
+        Ok(told)
     }
 
     /// Ends the stream and tells what was open.
@@ -141,20 +186,31 @@ impl<R: Reread, D: DetectSpeech> Live<R, D> {
     /// # Errors
     /// [`SpeechError::Runtime`] where the detector or the recogniser fails.
     pub fn finish(self) -> Result<Vec<LiveEvent>, SpeechError> {
-        Ok(Vec::new())
+        let Live { finder, mut reader } = self;
+        let mut told = Vec::new();
+        reader.heed(finder.heard(), &mut told);
+        for event in finder.finish()? {
+            match event {
+                SegmenterEvent::Started { at } => reader.begin(at, &mut told),
+                SegmenterEvent::Ended(segment) => reader.end(segment, &mut told)?,
+            }
+        }
+        Ok(told)
     }
 
     /// Says what is wanted from here on: text or none, and phrases to spot, in the place of those
-    /// before. Text that is wanted in the middle of an utterance is told from its start; where it
+    /// before. Text that is wanted in the middle of an utterance is told from its start. Where it
     /// is wanted no more, the utterance is told to be over with the next sound, and nothing of it
-    /// is told any more.
+    /// is told again.
     pub fn tune(&mut self, text: bool, phrases: &[String]) {
-        let _ = phrases;
-        self.options.text = text;
+        self.reader.tune(text, phrases);
     }
 
     /// Samples taken so far.
     pub fn heard(&self) -> u64 {
-        0
+        self.finder.heard()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,6 +68,7 @@ pub struct Decoding<'a> {
     recognizer: &'a mut Recognizer,
     encoded: &'a Encoded,
     keep_attention: bool,
+    spoken: bool,
     tokens: Vec<u32>,
     logprobs: Vec<f32>,
     ended: bool,
@@ -158,6 +159,7 @@ impl Recognizer {
             recognizer: self,
             encoded,
             keep_attention: options.cross_attention,
+            spoken: options.spoken,
             tokens: Vec::new(),
             logprobs: Vec::new(),
             ended: false,
@@ -207,7 +209,7 @@ impl Decoding<'_> {
         let logits = floats(&outputs[0])?;
         let token = match forced {
             Some(token) => token as usize,
-            None => argmax(isa, logits).with_context(|| "no logit is a number")?,
+            None => self.likeliest(logits)?,
         };
         let logit = logits.get(token).with_context(|| "no such token")?;
         let logprob = logit - log_sum_exp(isa, logits);
@@ -227,6 +229,24 @@ impl Decoding<'_> {
             logprob,
             end: self.ended,
         })
+    }
+
+    /// The token that these logits speak for.
+    fn likeliest(&self, logits: &[f32]) -> TractResult<usize> {
+        let isa = self.recognizer.context.isa;
+        let token = argmax(isa, logits).with_context(|| "no logit is a number")?;
+        let end = self.recognizer.shape.end_token as usize;
+        if token != end || !self.spoken || !self.tokens.is_empty() {
+            return Ok(token);
+        }
+        let (before, behind) = logits.split_at(end);
+        let before = argmax(isa, before);
+        let behind = argmax(isa, &behind[1..]).map(|token| end + 1 + token);
+        let second = before
+            .into_iter()
+            .chain(behind)
+            .max_by(|one, other| logits[*one].total_cmp(&logits[*other]));
+        Ok(second.unwrap_or(end))
     }
 
     /// What was read so far.

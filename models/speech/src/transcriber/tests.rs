@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::FRAME_SAMPLES;
 
 /// Says that a frame is speech when its first sample is loud.
 struct Loud {

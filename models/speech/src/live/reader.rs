@@ -1,0 +1,398 @@
+//! One utterance after the other, read while it is being said and once more when it is over.
+
+use std::sync::Arc;
+
+use earnest_transcript::Milliseconds;
+
+use super::pace::Pace;
+use super::stable::Agreement;
+use super::{LEAST_BEFORE_CUT, LiveEvent, LiveOptions};
+use crate::guard::{SoundMeasures, Verdict, judge_text};
+use crate::scribe::{Writer, line};
+use crate::segmenter::{Boundary, OpenSegment, Segment, SegmenterOptions};
+use crate::transcriber::{SURE_OF_SPEECH, second_look, settle};
+use crate::{
+    DecodeOptions, Extent, FRAME_SAMPLES, GOES_ON, Hypothesis, Reread, SAMPLE_RATE, Score,
+    SpeechError, Spotter, Tokenizer, nothing_said,
+};
+
+/// Frames of speech before the first reading, a fifth of a second: the first syllable. What is
+/// read then is often wrong, and always tentative.
+const FIRST_FRAMES: usize = 6;
+
+/// Samples between two readings at least, a fifth of a second: what is read sooner again agrees
+/// because it is the same sound.
+const LEAST_INTERVAL: usize = SAMPLE_RATE as usize / 5;
+
+/// How much of an utterance was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// Nothing: nobody wanted text yet.
+    Nothing,
+    /// Its start, and what follows.
+    Start,
+    /// That it is over, before it was: nobody wanted text any more.
+    Stop,
+}
+
+/// The utterance under way.
+struct Utterance {
+    start: u64,
+    told: Told,
+    agreement: Agreement,
+    /// The partial that was told last.
+    last: (String, String),
+    /// Samples of the segment that were read already.
+    read: usize,
+}
+
+/// A segment that was read before it was known to be over: where it ends, and what was read.
+struct Ready<E> {
+    end: u64,
+    encoded: E,
+    hypothesis: Hypothesis,
+}
+
+/// What a [`super::Live`] does with the segments that are found.
+pub(super) struct Reader<R: Reread> {
+    recognizer: R,
+    writer: Writer,
+    options: LiveOptions,
+    spotter: Spotter,
+    /// Whether a phrase is looked for while the segment is open.
+    wakes: bool,
+    pace: Pace,
+    utterance: Option<Utterance>,
+    ready: Option<Ready<R::Encoded>>,
+    /// Where the segment before was cut, if it was, because it was full.
+    cut: Option<u64>,
+}
+
+impl<R: Reread> Reader<R> {
+    pub(super) fn new(recognizer: R, tokenizer: Arc<Tokenizer>, options: LiveOptions) -> Reader<R> {
+        Reader {
+            recognizer,
+            spotter: Spotter::new(&tokenizer, &[]),
+            writer: Writer {
+                tokenizer,
+                words: options.words,
+            },
+            options,
+            wakes: false,
+            pace: Pace::default(),
+            utterance: None,
+            ready: None,
+            cut: None,
+        }
+    }
+
+    pub(super) fn tune(&mut self, text: bool, phrases: &[String]) {
+        self.options.text = text;
+        self.spotter = Spotter::new(&self.writer.tokenizer, phrases);
+        self.wakes = phrases.iter().any(|phrase| phrase.ends_with(GOES_ON));
+        if let Some(utterance) = &self.utterance {
+            self.spotter.begin(self.cut == Some(utterance.start));
+        }
+    }
+
+    /// Tells of the utterance under way what changes because text is wanted, or is no more.
+    pub(super) fn heed(&mut self, heard: u64, events: &mut Vec<LiveEvent>) {
+        let Some(utterance) = &mut self.utterance else {
+            return;
+        };
+        match (self.options.text, utterance.told) {
+            (true, Told::Nothing) => {
+                utterance.told = Told::Start;
+                events.push(LiveEvent::SpeechStarted(at(utterance.start)));
+            }
+            (false, Told::Start) => {
+                utterance.told = Told::Stop;
+                utterance.agreement.clear();
+                // It was read behind text that nobody has now.
+                self.ready = None;
+                events.push(LiveEvent::SpeechStopped(at(heard)));
+            }
+            _ => {}
+        }
+    }
+
+    /// So much sound came in.
+    pub(super) fn hear(&mut self, samples: usize) {
+        self.pace.earn(samples);
+    }
+
+    /// A segment began.
+    pub(super) fn begin(&mut self, start: u64, events: &mut Vec<LiveEvent>) {
+        self.spotter.begin(self.cut == Some(start));
+        let mut utterance = Utterance {
+            start,
+            told: Told::Nothing,
+            agreement: Agreement::default(),
+            last: Default::default(),
+            read: 0,
+        };
+        if self.options.text {
+            utterance.told = Told::Start;
+            events.push(LiveEvent::SpeechStarted(at(start)));
+        }
+        self.utterance = Some(utterance);
+        self.ready = None;
+    }
+
+    /// A segment ended: it is read, unless it was already.
+    pub(super) fn end(
+        &mut self,
+        segment: Segment,
+        events: &mut Vec<LiveEvent>,
+    ) -> Result<(), SpeechError> {
+        self.cut = (segment.boundary == Boundary::Limit).then_some(segment.end);
+        let (Some(utterance), ready) = (self.utterance.take(), self.ready.take()) else {
+            return Ok(());
+        };
+        let telling = utterance.told == Told::Start;
+        let end = segment.end;
+        let sound = SoundMeasures::of(segment.sound(), &segment.probabilities);
+        let stable = utterance.agreement.stable();
+        let worth = sound.judge() == Verdict::Keep || !stable.is_empty();
+        if worth && (telling || !self.spotter.is_empty()) {
+            let ready = ready.filter(|ready| {
+                ready.end == end
+                    && segment.boundary == Boundary::Pause
+                    && ready.hypothesis.tokens.starts_with(stable)
+            });
+            let (encoded, hypothesis) = match ready {
+                Some(ready) => (ready.encoded, ready.hypothesis),
+                None => self.read_whole(&segment, &sound, stable)?,
+            };
+            let extent = match segment.boundary {
+                Boundary::Limit => Extent::Cut,
+                Boundary::Pause | Boundary::End => Extent::Whole,
+            };
+            self.spot(&encoded, &hypothesis, extent, end, events)?;
+            if telling {
+                let tokenizer = &self.writer.tokenizer;
+                let text = settle(tokenizer, segment, &sound, hypothesis, stable.len());
+                if let Ok(text) = text {
+                    events.push(LiveEvent::Segment(self.writer.segment(text)?));
+                }
+            }
+        }
+        if telling {
+            events.push(LiveEvent::SpeechStopped(at(end)));
+        }
+        Ok(())
+    }
+
+    fn read_whole(
+        &mut self,
+        segment: &Segment,
+        sound: &SoundMeasures,
+        stable: &[u32],
+    ) -> Result<(R::Encoded, Hypothesis), SpeechError> {
+        let options = self.decode();
+        let encoded = self.recognizer.encode(&segment.pcm)?;
+        let hypothesis = self.recognizer.read(&encoded, stable, &options)?;
+        match second_look(segment, sound) {
+            Some(close) if hypothesis.tokens.is_empty() => {
+                let encoded = self.recognizer.encode(close)?;
+                let hypothesis = self.recognizer.read(&encoded, stable, &options)?;
+                Ok((encoded, hypothesis))
+            }
+            _ => Ok((encoded, hypothesis)),
+        }
+    }
+
+    /// Looks at the open segment, and reads it if that is due.
+    pub(super) fn glance(
+        &mut self,
+        open: &OpenSegment<'_>,
+        events: &mut Vec<LiveEvent>,
+    ) -> Result<(), SpeechError> {
+        let Some(mut utterance) = self.utterance.take() else {
+            return Ok(());
+        };
+        let result = self.look(&mut utterance, open, events);
+        self.utterance = Some(utterance);
+        result
+    }
+
+    fn look(
+        &mut self,
+        utterance: &mut Utterance,
+        open: &OpenSegment<'_>,
+        events: &mut Vec<LiveEvent>,
+    ) -> Result<(), SpeechError> {
+        let telling = utterance.told == Told::Start;
+        if !telling && self.spotter.is_empty() {
+            return Ok(());
+        }
+        let Some(due) = self.due(utterance, open, telling) else {
+            return Ok(());
+        };
+        let pcm = &open.pcm[..due.samples];
+        utterance.read = due.samples;
+        let probabilities: Vec<f32> = open.probabilities.iter().collect();
+        let sound = SoundMeasures::of(pcm, &probabilities);
+        if sound.judge() != Verdict::Keep {
+            return Ok(());
+        }
+        self.pace.spend(due.samples);
+        let options = match due.whole {
+            true => self.decode(),
+            // At its end, a look without the quiet is what finds a short word.
+            false => DecodeOptions {
+                spoken: sound.speech >= SURE_OF_SPEECH,
+                ..DecodeOptions::default()
+            },
+        };
+        let encoded = self.recognizer.encode(pcm)?;
+        let stable = utterance.agreement.stable();
+        let hypothesis = self.recognizer.read(&encoded, stable, &options)?;
+        let heard = open.start + due.samples as u64;
+        self.spot(&encoded, &hypothesis, Extent::SoFar, heard, events)?;
+        if telling && self.options.partials {
+            let partial = self.partial(utterance, &sound, &hypothesis, heard);
+            events.extend(partial);
+        }
+        if due.whole && !hypothesis.tokens.is_empty() {
+            self.ready = Some(Ready {
+                end: heard,
+                encoded,
+                hypothesis,
+            });
+        }
+        Ok(())
+    }
+
+    /// How much of the open segment is to be read now, if any.
+    fn due(&self, utterance: &Utterance, open: &OpenSegment<'_>, telling: bool) -> Option<Due> {
+        let SegmenterOptions {
+            onset,
+            offset,
+            post_roll,
+            ..
+        } = SegmenterOptions::default();
+        let spoken = |probability: f32| probability >= offset;
+        let last = open.probabilities.iter().rposition(spoken)? + 1;
+        let samples = open.pcm.len();
+        // With the quiet behind it the segment is complete, if nobody goes on to speak: it is
+        // read while the rest of the silence is waited for.
+        let whole = (last + post_roll.div_ceil(FRAME_SAMPLES)) * FRAME_SAMPLES;
+        if samples >= whole {
+            let new = self.ready.as_ref().map(|ready| ready.end) != Some(open.start + whole as u64);
+            let due = new && utterance.read < whole && self.pace.allows_final();
+            return due.then_some(Due {
+                samples: whole,
+                whole: true,
+            });
+        }
+        let wanted = self.wakes || (telling && self.options.partials);
+        let frames = open.probabilities.iter().filter(|found| *found >= onset);
+        let enough = frames.take(FIRST_FRAMES).count() == FIRST_FRAMES;
+        let interval = samples >= utterance.read + LEAST_INTERVAL;
+        let news = last * FRAME_SAMPLES > utterance.read;
+        let due = wanted && enough && interval && news && self.pace.allows_reading();
+        due.then_some(Due {
+            samples,
+            whole: false,
+        })
+    }
+
+    /// What there is to tell of a reading of the open segment.
+    fn partial(
+        &self,
+        utterance: &mut Utterance,
+        sound: &SoundMeasures,
+        hypothesis: &Hypothesis,
+        heard: u64,
+    ) -> Option<LiveEvent> {
+        let tokenizer = &self.writer.tokenizer;
+        let text = tokenizer.decode(&hypothesis.tokens);
+        let verdict = judge_text(sound, hypothesis, &text);
+        let firm = verdict == Verdict::Keep;
+        // See `LEAST_BEFORE_CUT`.
+        if heard - utterance.start <= LEAST_BEFORE_CUT as u64 {
+            utterance.agreement.take(tokenizer, hypothesis, firm);
+        }
+        let stable = line(&tokenizer.decode(utterance.agreement.stable()));
+        let tentative = match firm {
+            true => line(&text).strip_prefix(&stable)?.to_owned(),
+            false => String::new(),
+        };
+        let partial = (stable, tentative);
+        let empty = partial.0.is_empty() && partial.1.is_empty();
+        if empty || partial == utterance.last {
+            return None;
+        }
+        utterance.last = partial.clone();
+        Some(LiveEvent::Partial {
+            start: at(utterance.start),
+            at: at(heard),
+            stable: partial.0,
+            tentative: partial.1,
+        })
+    }
+
+    /// Asks for the phrases.
+    fn spot(
+        &mut self,
+        encoded: &R::Encoded,
+        hypothesis: &Hypothesis,
+        extent: Extent,
+        heard: u64,
+        events: &mut Vec<LiveEvent>,
+    ) -> Result<(), SpeechError> {
+        if self.spotter.is_empty() {
+            return Ok(());
+        }
+        let text = self.writer.tokenizer.decode(&hypothesis.tokens);
+        let mut scorer = Scorer {
+            recognizer: &mut self.recognizer,
+            encoded,
+        };
+        let phrases = self.spotter.judge(&mut scorer, &text, extent)?;
+        events.extend(phrases.into_iter().map(|phrase| LiveEvent::Spotted {
+            phrase,
+            at: at(heard),
+        }));
+        Ok(())
+    }
+
+    fn decode(&self) -> DecodeOptions {
+        DecodeOptions {
+            cross_attention: self.options.words,
+            ..DecodeOptions::default()
+        }
+    }
+}
+
+/// What is to be read of an open segment.
+struct Due {
+    samples: usize,
+    /// Whether that is all of it, if nobody goes on to speak.
+    whole: bool,
+}
+
+/// The sound at hand, for the spotter.
+struct Scorer<'a, R: Reread> {
+    recognizer: &'a mut R,
+    encoded: &'a R::Encoded,
+}
+
+impl<R: Reread> Score for Scorer<'_, R> {
+    fn score(&mut self, tokens: &[u32]) -> Result<Vec<f32>, SpeechError> {
+        self.recognizer.score(self.encoded, tokens)
+    }
+
+    fn unheard(&mut self, texts: &[&[u32]]) -> Result<Vec<Vec<f32>>, SpeechError> {
+        let encoded = self.recognizer.encode(&nothing_said())?;
+        let texts = texts.iter();
+        texts
+            .map(|tokens| self.recognizer.score(&encoded, tokens))
+            .collect()
+    }
+}
+
+fn at(sample: u64) -> Milliseconds {
+    Milliseconds::of_sample(sample)
+}
