@@ -15,7 +15,11 @@ pub(crate) const APP: &str = "notes";
 
 /// Seconds of silence behind a recording: more than ends an utterance. ALSA's file plugin gives
 /// the last that it read for ever, which is to be silence, too.
-const SILENCE_SECONDS: usize = 2;
+const SILENCE_SECONDS: usize = 3;
+
+/// Ends utterances where the sample is over, and not at its pauses: heard as a whole, it is heard
+/// right.
+pub(crate) const PATIENT: &str = "silence_milliseconds = 1500";
 
 /// The rate of recordings, in samples of two bytes.
 pub(crate) const RATE: usize = 16_000;
@@ -44,7 +48,7 @@ impl Recording {
     pub(crate) fn wish(&self) -> Wish {
         Wish {
             started_by: env(&[("ALSA_CONFIG_PATH", self.folder.path().join("asound.conf"))]),
-            tables: "[microphone]\nlossless = true".to_owned(),
+            tables: format!("[microphone]\nlossless = true\n{PATIENT}"),
             ..Wish::default()
         }
     }

@@ -44,7 +44,11 @@ mod wait;
 #[cfg(test)]
 mod conduct;
 #[cfg(test)]
+mod file;
+#[cfg(test)]
 mod house;
+#[cfg(test)]
+mod pushed;
 #[cfg(test)]
 mod reader;
 #[cfg(test)]

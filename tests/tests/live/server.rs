@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 use crate::earnestd::Wish;
-use crate::house::alsa;
+use crate::house::{PATIENT, alsa};
 use crate::reader::env;
 use crate::wait::wait_until;
 
@@ -111,6 +111,7 @@ impl Server {
     pub(crate) fn wish(&self) -> Wish {
         Wish {
             started_by: env(&self.environment()),
+            tables: format!("[microphone]\n{PATIENT}"),
             ..Wish::default()
         }
     }

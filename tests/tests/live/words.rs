@@ -4,15 +4,27 @@ use serde_json::Value;
 
 use crate::client::SAID;
 
-/// Words of the sample that may be heard wrong: the first of an utterance is the hardest, and
-/// where a pause parts the sample depends on how much of a silence ends an utterance.
+/// Words of the sample that may be heard wrong.
 const MOST_ERRORS: usize = 1;
+
+/// And where each of its sentences is heard by itself, because a short silence ends an utterance.
+/// It is read slowly and by an old voice, and a model as small as this one lives by context.
+const MOST_ERRORS_OF_PARTS: usize = 3;
 
 /// Sees that this is the sample's text.
 pub(crate) fn is_the_sample(who: &str, heard: &str) {
+    check(who, heard, MOST_ERRORS);
+}
+
+/// The same of a text that was heard sentence by sentence.
+pub(crate) fn is_nearly_the_sample(who: &str, heard: &str) {
+    check(who, heard, MOST_ERRORS_OF_PARTS);
+}
+
+fn check(who: &str, heard: &str, most: usize) {
     let errors = errors(SAID, heard);
     assert!(
-        errors <= MOST_ERRORS,
+        errors <= most,
         "{who}: {errors} words are wrong in {heard:?}"
     );
 }
