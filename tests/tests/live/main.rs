@@ -42,11 +42,15 @@ mod processes;
 mod wait;
 
 #[cfg(test)]
+mod clock;
+#[cfg(test)]
 mod conduct;
 #[cfg(test)]
 mod file;
 #[cfg(test)]
 mod house;
+#[cfg(test)]
+mod plug;
 #[cfg(test)]
 mod pushed;
 #[cfg(test)]
