@@ -223,11 +223,14 @@ impl Service {
             "something is remembered: {status:#}"
         );
         eprintln!("  keys: the model's is forgotten, and so is every client's token");
-        let said = place.curl(sound).output_quietly()?;
-        ensure!(
-            said.contains("device_not_proven"),
-            "a client was not refused: {said}"
-        );
+        // Who of a user's apps asks is looked at first, until the daemon has forgotten them, too.
+        let is_refused = || {
+            let said = place.curl(sound).output_quietly()?;
+            Ok(said.contains("device_not_proven"))
+        };
+        running
+            .wait(CLOSING, is_refused)
+            .context("a client must be refused")?;
         ensure!(
             !place.openai(trust, sound).succeeds(),
             "a client got a token of a daemon that may not serve"
