@@ -58,7 +58,17 @@ impl Script {
     /// Has it say so many words of a quarter of a second, and a second of silence: what the
     /// scripted worker takes for an utterance.
     pub(crate) fn speak(&self, words: u32) {
+        self.words(words);
+        self.pause();
+    }
+
+    /// Has it say so many words, and nothing behind them yet.
+    pub(crate) fn words(&self, words: u32) {
         self.sound(words * 250, 8_000);
+    }
+
+    /// Has it be silent for as long as ends an utterance.
+    pub(crate) fn pause(&self) {
         self.sound(1_000, 0);
     }
 
