@@ -50,6 +50,8 @@ mod file;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod noise;
+#[cfg(test)]
 mod plug;
 #[cfg(test)]
 mod pushed;
