@@ -242,7 +242,7 @@ fn who_has_several_apps_says_which_of_them_listens() {
         assert_eq!(daemon.asked().json()["scopes"], json!(["listen"]));
         let asked = daemon.asked();
         assert_eq!(asked.line, format!("{line} HTTP/1.1"));
-        let bearer = "authorization: Bearer a-token".to_owned();
+        let bearer = "authorization: bearer a-token".to_owned();
         assert!(asked.headers.contains(&bearer), "{:?}", asked.headers);
     };
     let link = json!({ "url": "https://127.0.0.1:1/open?code=a", "expires_in": 60 });
