@@ -8,11 +8,11 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use earnest_package::VOICE_CARD;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::http::Door;
@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Between two looks whether the gate is open: what a start is measured to.
 const PAUSE: Duration = Duration::from_millis(2);
+
+/// Seconds that an authenticator shows a code (RFC 6238, section 5.2).
+const STEP: u64 = 30;
 
 /// How much the daemon lets an application take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,14 +155,34 @@ impl Device {
 
     /// The same with these limits.
     pub(crate) fn start_granting(&self, granted: Granted) -> Result<Daemon> {
+        self.start_with(granted, "", &[])
+    }
+
+    /// One that grants plenty, with a microphone that is configured by `lines` and found by the
+    /// variables of `environment`.
+    pub(crate) fn start_hearing(
+        &self,
+        lines: &str,
+        environment: &[(&str, PathBuf)],
+    ) -> Result<Daemon> {
+        self.start_with(Granted::Plenty, lines, environment)
+    }
+
+    fn start_with(
+        &self,
+        granted: Granted,
+        lines: &str,
+        environment: &[(&str, PathBuf)],
+    ) -> Result<Daemon> {
         let port = free_port()?;
-        let text = self.configuration(granted, port)?;
+        let text = self.configuration(granted, port)? + lines;
         fs::write(self.path("earnestd.toml"), text)?;
         let log = fs::File::create(self.path("log"))?;
         let begin = Instant::now();
         let process = self
             .program("earnestd")
             .args(["--config", &self.path("earnestd.toml")])
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -228,6 +251,39 @@ impl Daemon {
         self.ask("GET /health", "", &[]).is_ok()
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Its Unix socket.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Registers an application of this user that may have text of its own sound and of the
+    /// microphone's, as an operator with a second factor.
+    pub(crate) fn add_listener(&self, app: &str) -> Result<()> {
+        let enrolled = self.ask("POST /v1/operators/enrol", "", &[])?;
+        let secret = enrolled["secret"].as_str().context("there is no secret")?;
+        // A code is good once, and those of the steps before and after are good, too.
+        let step = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() / STEP;
+        let json = "content-type: application/json\r\n";
+        let body = json!({ "code": code(secret, step)? }).to_string();
+        self.ask("POST /v1/operators/confirm", json, body.as_bytes())?;
+        let head = format!(
+            "{json}earnest-second-factor: {}\r\n",
+            code(secret, step + 1)?
+        );
+        let body = json!({
+            "name": app, "uids": [nix::unistd::getuid().as_raw()],
+            "scopes": ["transcribe", "listen"],
+            "limits": {"per_minute": 6000, "burst": 1000, "at_once": 16},
+        });
+        self.ask("POST /v1/apps", &head, body.to_string().as_bytes())
+            .map(drop)
+    }
+
     /// A token for an application of this name.
     pub(crate) fn token(&self, app: &str) -> Result<String> {
         let body = format!("{{\"app\":\"{app}\"}}");
@@ -263,8 +319,11 @@ impl Daemon {
         let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
         let end = end.context("an answer without an end of its head")?;
         let told = String::from_utf8_lossy(&answer);
-        ensure!(answer.starts_with(b"HTTP/1.1 200"), "refused: {told}");
-        serde_json::from_slice(&answer[end + 4..]).context("an answer that is no JSON")
+        ensure!(answer.starts_with(b"HTTP/1.1 2"), "refused: {told}");
+        match &answer[end + 4..] {
+            b"" => Ok(Value::Null),
+            body => serde_json::from_slice(body).context("an answer that is no JSON"),
+        }
     }
 
     /// Bytes of memory of the daemon and its workers together, each shared page counted once.
@@ -297,6 +356,18 @@ pub(crate) fn form_head(token: &str) -> String {
     format!("content-type: multipart/form-data; boundary=part\r\nauthorization: Bearer {token}\r\n")
 }
 
+/// The code of an authenticator at a step.
+fn code(secret: &str, step: u64) -> Result<String> {
+    let time = format!("@{}", step * STEP);
+    let mut oathtool = Command::new("oathtool");
+    let output = oathtool
+        .args(["--totp", "--base32", "--now", &time, secret])
+        .output();
+    let output = output.context("cannot run oathtool; install it first")?;
+    ensure!(output.status.success(), "oathtool gave no code");
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
 /// A port of 127.0.0.1 that is free just now.
 fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?;
@@ -304,7 +375,7 @@ fn free_port() -> Result<u16> {
 }
 
 /// The processes that this one started, by whichever of its threads.
-fn children(process: u32) -> Result<Vec<u32>> {
+pub(crate) fn children(process: u32) -> Result<Vec<u32>> {
     let mut found = Vec::new();
     for thread in fs::read_dir(format!("/proc/{process}/task"))? {
         let list = fs::read_to_string(thread?.path().join("children")).unwrap_or_default();
@@ -317,7 +388,7 @@ fn children(process: u32) -> Result<Vec<u32>> {
 }
 
 /// The proportional set size of a process (`proc(5)`, `smaps_rollup`), in bytes.
-fn proportional(process: u32) -> Result<u64> {
+pub(crate) fn proportional(process: u32) -> Result<u64> {
     let path = format!("/proc/{process}/smaps_rollup");
     let text = fs::read_to_string(Path::new(&path))?;
     let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));

@@ -24,8 +24,17 @@ pub(crate) struct Options {
 /// Verbs of the benches that measure nothing, and so need nothing.
 const SAYS_ONLY: &[&str] = &["help", "--help", "-h", "--version", "prepare"];
 
+/// Verbs of the benches that listen: they need a microphone, and an operator's second factor for
+/// the application that may.
+const LISTENS: &[&str] = &["listen", "soak"];
+
 /// Builds, installs, fetches, and hands over.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    hand_over(&options.arguments)
+}
+
+/// The same with these arguments.
+pub(crate) fn hand_over(arguments: &[String]) -> Result<()> {
     setup::install(setup::BUILD, Mode::Act)?;
     // The programs under test stand beside the benches' own program. The features are those of
     // the whole workspace, as wherever it is built.
@@ -39,11 +48,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let program = shell::target_directory().join("release/earnest-benches");
         Program::new(program.to_string_lossy()).env(models::VARIABLE, models.to_string_lossy())
     };
-    let arguments = || options.arguments.iter().map(String::as_str);
-    if !arguments()
-        .next()
-        .is_some_and(|verb| SAYS_ONLY.contains(&verb))
-    {
+    let arguments = || arguments.iter().map(String::as_str);
+    let verb_is_of = |verbs: &[&str]| arguments().next().is_some_and(|verb| verbs.contains(&verb));
+    if verb_is_of(LISTENS) {
+        setup::install(setup::SOFTWARE_TPM, Mode::Act)?;
+        setup::install(setup::MICROPHONE, Mode::Act)?;
+        setup::install(&[setup::AUTHENTICATOR], Mode::Act)?;
+    }
+    if !verb_is_of(SAYS_ONLY) {
         setup::install(&[setup::NPM, setup::PIP], Mode::Act)?;
         models::fetch(Which::All, &models, Mode::Act)?;
         benches().arg("prepare").run()?;

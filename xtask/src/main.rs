@@ -51,7 +51,7 @@ enum Verb {
     Bench(bench::Options),
     /// Run the fuzz targets.
     Fuzz(fuzz::Options),
-    /// Use the daemon for minutes or hours: fuzz its interface, count its packets.
+    /// Use the daemon for minutes or hours: fuzz its interface, count its packets, listen.
     Soak(soak::Options),
     /// Build the kernels for aarch64 and run their tests under emulation.
     Cross(cross::Options),
