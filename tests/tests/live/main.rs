@@ -42,6 +42,8 @@ mod processes;
 mod wait;
 
 #[cfg(test)]
+mod captions;
+#[cfg(test)]
 mod clock;
 #[cfg(test)]
 mod conduct;
