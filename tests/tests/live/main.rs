@@ -17,6 +17,9 @@ mod authenticator;
 #[allow(dead_code, reason = "other tests do more with clients")]
 mod client;
 #[cfg(test)]
+#[path = "../abuse/collector.rs"]
+mod collector;
+#[cfg(test)]
 #[path = "../daemon/curl.rs"]
 #[allow(dead_code, reason = "other tests do more with curl")]
 mod curl;
@@ -45,6 +48,8 @@ mod wait;
 mod captions;
 #[cfg(test)]
 mod clock;
+#[cfg(test)]
+mod commands;
 #[cfg(test)]
 mod conduct;
 #[cfg(test)]
