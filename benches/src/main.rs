@@ -13,6 +13,7 @@ mod earnest;
 mod endpoint;
 mod engine;
 mod http;
+mod listening;
 mod load;
 mod long;
 mod loops;

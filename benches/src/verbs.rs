@@ -11,6 +11,8 @@ use crate::bench::Bench;
 use crate::corpus::{self, Clip, Set};
 use crate::daemon::Device;
 use crate::engine::{Clock, Engine, Reader as _};
+use crate::listening::bench::{self, Way};
+use crate::listening::soak::{self, Length};
 use crate::places::{self, Model};
 use crate::reference::Reference;
 use crate::report::{Report, Table};
@@ -90,7 +92,29 @@ enum Verb {
         #[arg(long, default_value_t = 3600)]
         seconds: usize,
     },
-    /// Everything above, in this order.
+    /// The microphone from end to end, in its own time: how soon text comes to who listens, what
+    /// that costs, and its word errors beside a file's.
+    Listen {
+        /// Clips, spread over the recordings; 0 is all.
+        #[arg(long, default_value_t = 200)]
+        clips: usize,
+        /// The model.
+        #[arg(long, default_value = "tiny")]
+        model: Model,
+        /// How sound gets to the microphone.
+        #[arg(long, value_delimiter = ',', default_value = "server,pipe")]
+        ways: Vec<Way>,
+    },
+    /// Hours of listening faster than they pass, sound that is no speech, and a microphone that
+    /// is lost again and again.
+    Soak {
+        #[command(flatten)]
+        length: Length,
+        /// Clips that are said again and again.
+        #[arg(long, default_value_t = 40)]
+        clips: usize,
+    },
+    /// Everything above but what listens, in this order.
     All(ProcessOptions),
     /// Run a command and print what it took.
     #[command(hide = true)]
@@ -205,6 +229,14 @@ impl Arguments {
             Verb::Silence { models, seconds } => run_silence(report, &models, seconds),
             Verb::Robust(options) => run_robust(report, &options),
             Verb::Long { models, seconds } => run_long(report, &models, seconds),
+            Verb::Listen { clips, model, ways } => {
+                let clips = corpus::spread(corpus::load()?, clips);
+                bench::run(report, &Device::new(model, 1)?, &clips, &ways)
+            }
+            Verb::Soak { length, clips } => {
+                let clips = corpus::spread(corpus::load()?, clips);
+                soak::run(report, &Device::new(Model::Tiny, 1)?, &clips, length)
+            }
             Verb::All(options) => run_all(report, &options),
             Verb::Measured { command } => process::run_measured(&command),
             Verb::ReferenceProcess {
