@@ -100,6 +100,12 @@ impl Backlog {
         self.items.append(&mut other.items);
     }
 
+    /// Its sound alone.
+    pub(crate) fn into_sound(mut self) -> Backlog {
+        self.items.retain(|item| matches!(item, ToEar::Sound(_)));
+        self
+    }
+
     /// All of it; nothing is left.
     pub(crate) fn take(&mut self) -> Backlog {
         std::mem::take(self)

@@ -1,6 +1,9 @@
 //! An application that may learn which phrase was said, and not a word more.
 
+use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
+use std::thread;
 
 use serde_json::{Value, json};
 
@@ -10,7 +13,7 @@ use crate::earnestd::{Earnestd, Wish};
 use crate::house::{Recording, captures};
 use crate::person::Person;
 use crate::reader::Reader;
-use crate::wait::wait_until;
+use crate::wait::{PATIENCE, wait_until};
 
 /// Phrases of the sample, each an utterance of its own behind so long a silence.
 const PHRASES: [(&str, &str); 2] = [("one", "Ever failed"), ("two", "No matter")];
@@ -102,11 +105,15 @@ fn an_application_of_commands_learns_an_id_and_nothing_written_has_a_word() {
 
 /// The first line that a program prints.
 fn first_line(command: &mut Command) -> String {
-    use std::io::{BufRead as _, BufReader};
-
-    let mut process = command.stdout(Stdio::piped()).spawn().expect("it is built");
+    let process = command.stdout(Stdio::piped()).spawn();
+    let mut process = process.expect("it is built");
     let stdout = process.stdout.take().expect("it is piped");
-    let line = BufReader::new(stdout).lines().next();
+    let (sender, lines) = channel();
+    thread::spawn(move || {
+        let mut lines = BufReader::new(stdout).lines();
+        lines.next().map(|line| sender.send(line))
+    });
+    let line = lines.recv_timeout(PATIENCE);
     let _ = process.kill();
     let _ = process.wait();
     line.expect("it prints one").expect("it is text")

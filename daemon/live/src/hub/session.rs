@@ -317,13 +317,28 @@ impl Hub {
         if matches!(session.stage, Stage::Hearing(_)) && session.begun.elapsed() >= WELL {
             self.failures = 0;
         }
-        self.over();
+        // Who has not begun has heard nothing: the sound is for whoever is asked next. That is so
+        // where the microphone is opened again before the last worker has let go of its place.
+        if matches!(session.stage, Stage::Beginning(_)) && !session.is_finishing() {
+            self.give_back();
+        } else {
+            self.over();
+            self.tell_state();
+        }
         self.failures += 1;
         let doubled = PAUSE.saturating_mul(1 << (self.failures - 1).min(16));
         self.again = Some(Instant::now() + doubled.min(LONGEST_PAUSE));
-        self.tell_state();
         if self.failures >= MOST_FAILURES {
             self.audience.end(Ending::Unavailable, |_| true);
+        }
+    }
+
+    /// Takes the sound back from a session that never began.
+    fn give_back(&mut self) {
+        if let Some(session) = self.session.take() {
+            let mut sound = session.outbox.into_sound();
+            sound.append(self.waiting.take());
+            self.waiting = sound;
         }
     }
 
