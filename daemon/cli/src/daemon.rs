@@ -88,11 +88,11 @@ impl Daemon {
     /// # Errors
     ///
     /// When the app may not listen, or is none of this user's.
-    pub(crate) fn as_listener(mut self, app: Option<&AppId>) -> Result<Daemon, DaemonError> {
+    pub(crate) fn into_listener(mut self, app: Option<&AppId>) -> Result<Daemon, DaemonError> {
         if let Some(app) = app {
             // Its token is not taken back: one question is asked with it, and it dies by itself.
             let asked = as_app(&self.client, app, "listen");
-            (self.client, _) = self.ask_as_listener(asked)?;
+            (self.client, _) = self.ask_into_listener(asked)?;
         }
         Ok(self)
     }
@@ -110,7 +110,7 @@ impl Daemon {
     /// # Errors
     ///
     /// When the daemon does not answer, or refuses.
-    pub(crate) fn ask_as_listener<T>(
+    pub(crate) fn ask_into_listener<T>(
         &self,
         answer: impl Future<Output = Result<T, ClientError>>,
     ) -> Result<T, DaemonError> {

@@ -21,12 +21,12 @@ pub(super) fn run(microphone: &Microphone, console: &Console) -> Result<Exit, Op
         None => {
             let seeing = &microphone.seeing;
             let daemon = daemon(&seeing.place)?;
-            let report = daemon.ask_as_listener(daemon.client().microphone())?;
+            let report = daemon.ask_into_listener(daemon.client().microphone())?;
             return say(&report, seeing.format, text, console);
         }
         Some(MicrophoneCommand::Mute { app, place }) => {
-            let daemon = daemon(place)?.as_listener(app.as_ref())?;
-            daemon.ask_as_listener(daemon.client().mute(true))?;
+            let daemon = daemon(place)?.into_listener(app.as_ref())?;
+            daemon.ask_into_listener(daemon.client().mute(true))?;
             "the microphone is muted\n"
         }
         Some(MicrophoneCommand::Unmute { acting }) => {
@@ -40,7 +40,7 @@ pub(super) fn run(microphone: &Microphone, console: &Console) -> Result<Exit, Op
 
 pub(super) fn devices(seeing: &Seeing, console: &Console) -> Result<Exit, OperateError> {
     let daemon = daemon(&seeing.place)?;
-    let devices = daemon.ask_as_listener(daemon.client().devices())?;
+    let devices = daemon.ask_into_listener(daemon.client().devices())?;
     say(&devices, seeing.format, |found| rows(found), console)
 }
 

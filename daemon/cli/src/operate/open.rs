@@ -18,8 +18,8 @@ const HERE: [&str; 3] = ["https://127.0.0.1:", "https://[::1]:", "https://localh
 pub(super) fn open(open: &Open, console: &Console) -> Result<Exit, OperateError> {
     let link = match open.captions {
         true => {
-            let daemon = daemon(&open.acting.place)?.as_listener(open.app.as_ref())?;
-            daemon.ask_as_listener(daemon.client().captions_link())?
+            let daemon = daemon(&open.acting.place)?.into_listener(open.app.as_ref())?;
+            daemon.ask_into_listener(daemon.client().captions_link())?
         }
         false => {
             let daemon = open.acting.daemon()?;
