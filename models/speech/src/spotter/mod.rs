@@ -8,15 +8,14 @@
 //!
 //! What the decoder writes of its own accord is a poor witness: of "hey earnest" it makes "They
 //! noticed", because a name is unlikely to it whatever the sound. So the phrase is forced on it
-//! (`phrase` has the spellings, `encode` their tokens), and the question is how much of the
-//! phrase's unlikeliness the sound takes away: its **share** (`evidence`), one for a phrase that
-//! is plainly heard, about zero for one that has nothing to do with the sound. That share needs
-//! no tuning to a phrase. What the decoder writes by itself serves to choose which of many
-//! phrases are worth the work, and to speak against a command (`said`): another number, a "not".
+//! (`phrase` has the spellings, `encode` their tokens), and the question is how much likelier
+//! the sound makes the phrase than it is without (`evidence`). That gain needs no tuning to a
+//! phrase. What the decoder writes by itself serves to choose which of many phrases are worth
+//! the work, and to speak against a command (`said`): another number, a "not".
 //!
-//! A phrase of few sounds carries little that could be heard, so that besides the share a least
-//! gain in all is asked for; one short word is therefore spotted seldom. `earnest-benches wake`
-//! measures misses and false accepts; the thresholds are from there.
+//! A phrase of one short word has not much to gain, and is spotted seldom: two words and four
+//! syllables are a good phrase to wake by. `earnest-benches wake` measures misses and false
+//! accepts over every threshold; those here are from there.
 
 mod encode;
 mod evidence;
@@ -98,10 +97,10 @@ pub enum Extent {
 pub struct Weight {
     /// Its place in the list.
     pub phrase: usize,
-    /// The share of its unlikeliness that the sound takes away, in 0..=1: zero where anything
+    /// What the sound adds to the natural logarithm of its probability: zero where anything
     /// speaks against it, or another phrase fits as well.
-    pub share: f32,
-    /// The share from which on it is spotted.
+    pub gain: f32,
+    /// The gain from which on it is spotted.
     pub threshold: f32,
 }
 
@@ -188,7 +187,7 @@ impl Spotter {
         let weights = self.weigh(scorer, text, extent)?;
         let spotted = weights
             .into_iter()
-            .filter(|weight| weight.share >= weight.threshold)
+            .filter(|weight| weight.gain >= weight.threshold)
             .map(|weight| weight.phrase)
             .filter(|phrase| !self.segment.told.contains(phrase))
             .collect::<Vec<_>>();
@@ -249,14 +248,16 @@ impl Spotter {
             let phrase = &mut self.phrases[index];
             phrase.ask_unheard(scorer)?;
             let found = phrase.heard(scorer, Phrase::SPOKEN)?;
-            let share = found.map_or(0.0, |(_, evidence)| evidence.share_if(evidence::LEAST_LOSS));
-            if let (Some((spelling, _)), true) = (found, share >= best) {
-                best = share;
+            let gain = found.map_or(0.0, |(_, evidence)| {
+                evidence.gain_if(0.0, evidence::LEAST_LOSS)
+            });
+            if let (Some((spelling, _)), true) = (found, gain >= best) {
+                best = gain;
                 self.segment.woken = Some((index, spelling));
             }
             weights.push(Weight {
                 phrase: phrase.place,
-                share,
+                gain,
                 threshold: evidence::WAKES,
             });
         }
@@ -319,8 +320,9 @@ impl Spotter {
             let stands = alone && !said.contradicts(&phrase.signs);
             Weight {
                 phrase: phrase.place,
-                share: match stands {
-                    true => evidence.share_if(evidence::LEAST_COMMAND_LOSS),
+                gain: match stands {
+                    true => evidence
+                        .gain_if(evidence::LEAST_COMMAND_SHARE, evidence::LEAST_COMMAND_LOSS),
                     false => 0.0,
                 },
                 threshold: evidence::COMMANDS,

@@ -1,7 +1,7 @@
 //! A phrase, and how the model may write it.
 
 use super::encode::Encoder;
-use super::evidence::Evidence;
+use super::evidence::{self, Evidence};
 use super::said::{Signs, letters};
 use super::{GOES_ON, Score};
 use crate::SpeechError;
@@ -129,6 +129,13 @@ impl Phrase {
         scorer: &mut dyn Score,
         ended: bool,
     ) -> Result<Option<(usize, Evidence)>, SpeechError> {
+        let otherwise = |spelling: &Spelling| {
+            let unheard = spelling.unheard.as_deref().unwrap_or_default();
+            let count = spelling.tokens.len() + usize::from(ended);
+            evidence::total(&unheard[..count.min(unheard.len())])
+        };
+        let otherwise = self.spellings.iter().map(otherwise);
+        let otherwise = otherwise.fold(f32::NEG_INFINITY, f32::max);
         let mut best: Option<(usize, Evidence)> = None;
         for (index, spelling) in self.spellings.iter().enumerate() {
             let Some(unheard) = &spelling.unheard else {
@@ -137,7 +144,7 @@ impl Phrase {
             let heard = scorer.score(&spelling.tokens)?;
             let count = spelling.tokens.len() + usize::from(ended);
             let heard = &heard[..count.min(heard.len())];
-            let Some(evidence) = Evidence::of(heard, unheard) else {
+            let Some(evidence) = Evidence::of(heard, unheard, otherwise) else {
                 continue;
             };
             if best.is_none_or(|(_, best)| best.heard < evidence.heard) {
@@ -174,7 +181,7 @@ impl Phrase {
         Ok(heard
             .get(from..)
             .zip(unheard)
-            .and_then(|(heard, unheard)| Evidence::of(heard, unheard)))
+            .and_then(|(heard, unheard)| Evidence::of(heard, unheard, f32::NEG_INFINITY)))
     }
 }
 
