@@ -41,7 +41,7 @@ pub struct SegmentText {
     /// The tokens of the text, their certainty and, where it was asked for, the decoder's
     /// attention. What the guard cut is cut here too.
     pub hypothesis: Hypothesis,
-    /// The text's, as [`compression_ratio`] defines it.
+    /// The text's, as [`crate::compression_ratio`] defines it.
     pub compression_ratio: f32,
     /// How much the detector doubts that anybody spoke; see
     /// [`SoundMeasures::no_speech_probability`].
