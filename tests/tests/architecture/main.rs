@@ -91,8 +91,11 @@ const FOREIGN: &[Foreign] = &[
     Foreign("prost", &["earnest-traces"]),
     Foreign("landlock", &["earnest-sandbox"]),
     Foreign("seccompiler", &["earnest-sandbox"]),
-    // The tests of the listeners have an authority of their own.
-    Foreign("rcgen", &["earnest-attester", "earnest-listen"]),
+    // The tests of the listeners and of the endpoint have certificates of their own.
+    Foreign(
+        "rcgen",
+        &["earnest-attester", "earnest-endpoint", "earnest-listen"],
+    ),
     // The verifier takes its web PKI alone, for chains of certificates; so do the attester's
     // tests, as a client would.
     Foreign(
