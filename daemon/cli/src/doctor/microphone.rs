@@ -169,7 +169,7 @@ fn state(report: &MicrophoneReport) -> Finding {
 
 /// Whether the device is there that is wished for.
 fn device(wish: &str, devices: Result<Vec<DeviceEntry>, DaemonError>) -> Finding {
-    const ABOUT: &str = "device";
+    const ABOUT: &str = "sound device";
     let devices = match devices {
         Ok(devices) => devices,
         Err(error) => return Finding::warn(ABOUT, describe(&error), "earnest devices"),
