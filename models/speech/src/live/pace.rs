@@ -16,7 +16,7 @@
 use crate::MAX_SEGMENT_SAMPLES;
 
 /// Samples that may be read again for each sample of sound.
-pub(super) const WAGE: i64 = 8;
+pub(super) const WAGE: i64 = 12;
 
 /// The debt of one segment: more is not owed but for the early reading of a final.
 const SEGMENT: i64 = MAX_SEGMENT_SAMPLES as i64;

@@ -312,7 +312,7 @@ impl<R: Reread> Reader<R> {
         let firm = verdict == Verdict::Keep;
         // See `LEAST_BEFORE_CUT`.
         if heard - utterance.start <= LEAST_BEFORE_CUT as u64 {
-            utterance.agreement.take(tokenizer, hypothesis, firm);
+            utterance.agreement.take(tokenizer, hypothesis, heard, firm);
         }
         let stable = line(&tokenizer.decode(utterance.agreement.stable()));
         let tentative = match firm {

@@ -1,13 +1,17 @@
 //! What two readings agree on.
 //!
-//! The words that two readings in a row share, from the beginning on, become stable
+//! The words that readings in a row share, from the beginning on, become stable
 //! ("local agreement": Liu, Spanakis, Niehues, "Low-Latency Sequence-to-Sequence Speech
 //! Recognition and Translation by Partial Hypothesis Selection", Interspeech 2020). Stable text
-//! is whole words, each with another word behind it in both readings, because the end of the
-//! sound cuts words in two and invents full stops.
+//! is whole words with more words behind them, because the end of the sound cuts words in two
+//! and invents full stops; and the readings that agree lie [`SPAN`] apart, because two of nearly
+//! the same sound make the same mistakes. Over 234 clips, agreement of readings 0.2 s apart cost
+//! 16 word errors in 2,129 words, at this distance 6 to 10.
 
-use crate::Hypothesis;
+use std::collections::VecDeque;
+
 use crate::tokenizer::{Piece, Tokenizer};
+use crate::{Hypothesis, SAMPLE_RATE};
 
 /// Words of a reading that stand behind its last stable one.
 const HELD_BACK: usize = 2;
@@ -15,13 +19,20 @@ const HELD_BACK: usize = 2;
 /// The natural logarithm of the probability that each token has before it becomes stable.
 const LEAST_LOGPROB: f32 = -0.4;
 
+/// Samples between the first and the last of the readings that agree, at least: 0.4 s.
+const SPAN: u64 = SAMPLE_RATE as u64 * 2 / 5;
+
+/// Readings that are kept to be agreed with: they come 0.2 s apart at the most often.
+const MOST_READINGS: usize = 4;
+
 /// The readings of one utterance.
 #[derive(Default)]
 pub(super) struct Agreement {
     /// What is not taken back any more.
     stable: Vec<u32>,
-    /// The reading before.
-    previous: Vec<u32>,
+    /// The readings before, and how far the sound was heard for each: one that is [`SPAN`] old,
+    /// if there is one, and all since.
+    before: VecDeque<(u64, Vec<u32>)>,
 }
 
 impl Agreement {
@@ -30,27 +41,43 @@ impl Agreement {
         &self.stable
     }
 
-    /// Takes the next reading, which begins with what is stable. Where it is not to be believed
-    /// (`firm` is false), nothing becomes stable by it or by the one after it.
-    pub(super) fn take(&mut self, tokenizer: &Tokenizer, reading: &Hypothesis, firm: bool) {
+    /// Takes the next reading, which begins with what is stable, of sound up to `heard`. Where it
+    /// is not to be believed (`firm` is false), nothing becomes stable by it or with it.
+    pub(super) fn take(
+        &mut self,
+        tokenizer: &Tokenizer,
+        reading: &Hypothesis,
+        heard: u64,
+        firm: bool,
+    ) {
         if !firm || !reading.tokens.starts_with(&self.stable) {
-            self.previous.clear();
+            self.before.clear();
             return;
         }
-        let shared = shared(&self.previous, &reading.tokens);
-        let end = boundary(tokenizer, reading, self.stable.len(), shared);
-        let agreed = &reading.tokens[..end];
-        // Marks alone are nothing to keep a segment for.
-        if tokenizer.decode(agreed).contains(char::is_alphanumeric) {
-            self.stable = agreed.to_vec();
+        let old = |(at, _): &(u64, Vec<u32>)| at + SPAN <= heard;
+        while self.before.get(1).is_some_and(old) || self.before.len() >= MOST_READINGS {
+            self.before.pop_front();
         }
-        self.previous.clone_from(&reading.tokens);
+        if self.before.front().is_some_and(old) {
+            let shared = self
+                .before
+                .iter()
+                .map(|(_, tokens)| shared(tokens, &reading.tokens));
+            let shared = shared.min().unwrap_or(0);
+            let end = boundary(tokenizer, reading, self.stable.len(), shared);
+            let agreed = &reading.tokens[..end];
+            // Marks alone are nothing to keep a segment for.
+            if tokenizer.decode(agreed).contains(char::is_alphanumeric) {
+                self.stable = agreed.to_vec();
+            }
+        }
+        self.before.push_back((heard, reading.tokens.clone()));
     }
 
     /// Forgets what was agreed on, for nobody was told.
     pub(super) fn clear(&mut self) {
         self.stable.clear();
-        self.previous.clear();
+        self.before.clear();
     }
 }
 
@@ -122,8 +149,8 @@ mod tests {
 
     fn check(readings: &[&[u32]], expected: &[u32]) {
         let (tokenizer, mut agreement) = (tokenizer(), Agreement::default());
-        for tokens in readings {
-            agreement.take(&tokenizer, &reading(tokens), true);
+        for (turn, tokens) in readings.iter().enumerate() {
+            agreement.take(&tokenizer, &reading(tokens), turn as u64 * SPAN, true);
         }
         assert_eq!(agreement.stable(), expected, "{readings:?}");
     }
@@ -159,14 +186,35 @@ mod tests {
         let (tokenizer, mut agreement) = (tokenizer(), Agreement::default());
         let mut unlikely = reading(&[1, 2, 3, 4, 5]);
         unlikely.logprobs[1] = -1.0;
-        agreement.take(&tokenizer, &unlikely, true);
-        agreement.take(&tokenizer, &unlikely, true);
+        agreement.take(&tokenizer, &unlikely, 0, true);
+        agreement.take(&tokenizer, &unlikely, SPAN, true);
         assert_eq!(agreement.stable(), [1]);
         let certain = reading(&[1, 2, 3, 4, 5]);
-        agreement.take(&tokenizer, &certain, false);
-        agreement.take(&tokenizer, &certain, true);
+        agreement.take(&tokenizer, &certain, 2 * SPAN, false);
+        agreement.take(&tokenizer, &certain, 3 * SPAN, true);
         assert_eq!(agreement.stable(), [1]);
-        agreement.take(&tokenizer, &certain, true);
+        agreement.take(&tokenizer, &certain, 4 * SPAN, true);
         assert_eq!(agreement.stable(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn readings_of_nearly_the_same_sound_agree_on_nothing() {
+        let (tokenizer, mut agreement) = (tokenizer(), Agreement::default());
+        let readings: [&[u32]; 4] = [
+            &[1, 2, 3, 4],
+            &[1, 2, 3, 4, 5],
+            &[1, 2, 4, 5, 6],
+            &[1, 2, 4, 5, 7],
+        ];
+        for (turn, tokens) in readings.into_iter().enumerate() {
+            agreement.take(&tokenizer, &reading(tokens), turn as u64 * SPAN / 2, true);
+            // What every reading since has in common.
+            let expected: &[u32] = if turn < 2 { &[] } else { &[1, 2] };
+            assert_eq!(agreement.stable(), expected, "{turn}");
+        }
+        for turn in 4..100 {
+            agreement.take(&tokenizer, &reading(&[1, 2, 4]), turn, true);
+            assert!(agreement.before.len() <= MOST_READINGS);
+        }
     }
 }

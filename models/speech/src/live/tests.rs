@@ -33,9 +33,6 @@ struct Talk {
 
 const WORD_SAMPLES: usize = 6_400;
 
-/// Half a second of pre-roll comes before the first word.
-const PRE_ROLL: usize = 8_000;
-
 impl Talk {
     fn new(tails: &[&[u32]]) -> Talk {
         Talk {
@@ -244,12 +241,12 @@ fn the_final_is_read_while_the_rest_of_the_silence_is_waited_for() {
     }
     drop(live);
     assert_eq!(finals(&told), ["w10 w11 w12"]);
-    // Once, of the speech and half a second on either side of it, to the frame.
+    // Once, of the speech, three eighths of a second before and a half behind it, to the frame.
     let [samples] = talk.read[..] else {
         panic!("{:?}", talk.read)
     };
     let (from, to) = (samples as f32 / 16_000.0 - 0.1, samples as f32 / 16_000.0);
-    assert!(from < 2.5 && 2.5 <= to, "{samples}");
+    assert!(from < 2.375 && 2.375 <= to, "{samples}");
 }
 
 #[test]
