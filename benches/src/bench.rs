@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use earnest_package::{Card, Model as ModelFiles, Role, VOICE_CARD};
-use earnest_speech::Tokenizer;
+use earnest_speech::{EngineOptions, Recognizer, Tokenizer};
 
 use crate::corpus;
 use crate::earnest::{Earnest, EarnestReader};
@@ -35,6 +35,11 @@ impl Bench {
     /// Earnest, one segment at a time.
     pub(crate) fn earnest(&self, threads: usize) -> Result<Earnest> {
         Earnest::load(&self.files, threads)
+    }
+
+    /// The recogniser itself.
+    pub(crate) fn recognizer(&self, options: &EngineOptions) -> Result<Recognizer> {
+        Ok(Recognizer::load(&self.files, options)?)
     }
 
     /// Earnest as its users have it: VAD, segmentation and the guards in the path.

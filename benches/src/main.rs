@@ -14,6 +14,7 @@ mod endpoint;
 mod engine;
 mod http;
 mod listening;
+mod live;
 mod load;
 mod long;
 mod loops;
@@ -30,6 +31,7 @@ mod sound;
 mod speed;
 mod tune;
 mod verbs;
+mod wake;
 mod wer;
 
 use anyhow::Result;

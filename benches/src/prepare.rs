@@ -44,6 +44,19 @@ const RECORDINGS: [&str; 3] = [
     "pocketsphinx-testdata",
 ];
 
+/// Debian packages with sound in which no phrase is said, and with texts to be read aloud.
+const NEGATIVES: [&str; 9] = [
+    "asterisk-core-sounds-es-wav",
+    "asterisk-core-sounds-fr-wav",
+    "asterisk-core-sounds-it-wav",
+    "asterisk-core-sounds-ru-wav",
+    "asterisk-moh-opsound-wav",
+    "fortunes",
+    "fortunes-de",
+    "fortunes-es",
+    "fortunes-it",
+];
+
 /// Where the shared library lies once fetched.
 pub(crate) fn runtime_library() -> Result<PathBuf> {
     Ok(places::tools_directory()?.join(format!(
@@ -63,12 +76,22 @@ pub(crate) fn recordings_root() -> Result<PathBuf> {
     Ok(places::tools_directory()?.join("recordings"))
 }
 
+/// The root under which the packages of sound without phrases are unpacked.
+pub(crate) fn negatives_root() -> Result<PathBuf> {
+    Ok(places::tools_directory()?.join("negatives"))
+}
+
 /// Fetches what is missing; with `print_only` says what it would run.
 pub(crate) fn run(print_only: bool) -> Result<()> {
     let fetcher = Fetcher { print_only };
     fetcher.runtime().context("ONNX Runtime from npm")?;
     fetcher.python().context("Whisper's normaliser from PyPI")?;
-    fetcher.recordings().context("recordings from Debian")?;
+    fetcher
+        .debian("recordings", &RECORDINGS, &recordings_root()?)
+        .context("recordings from Debian")?;
+    fetcher
+        .debian("sound without phrases", &NEGATIVES, &negatives_root()?)
+        .context("sound without phrases from Debian")?;
     Ok(())
 }
 
@@ -147,15 +170,15 @@ impl Fetcher {
         done("Whisper's normaliser", &target)
     }
 
-    fn recordings(&self) -> Result<()> {
-        let target = recordings_root()?;
+    /// Unpacks Debian's packages under `target`.
+    fn debian(&self, what: &str, packages: &[&str], target: &Path) -> Result<()> {
         if target.is_dir() {
-            return done("recordings", &target);
+            return done(what, target);
         }
         let parent = places::tools_directory()?;
         let folder = self.staging(&parent)?;
         let mut download = vec!["download"];
-        download.extend(RECORDINGS);
+        download.extend(packages);
         self.command("apt-get", &download, &folder)
             .context("apt-get knows the packages only after `apt-get update`")?;
         if self.print_only {
@@ -174,9 +197,9 @@ impl Fetcher {
                 self.command("dpkg-deb", &arguments, &folder)?;
             }
         }
-        fs::rename(&staged, &target)?;
+        fs::rename(&staged, target)?;
         fs::remove_dir_all(&folder)?;
-        done("recordings", &target)
+        done(what, target)
     }
 
     /// A folder to fetch into, on the file system of the target, so that a rename is whole.

@@ -17,7 +17,9 @@ use crate::places::{self, Model};
 use crate::reference::Reference;
 use crate::report::{Report, Table};
 use crate::wer::WordErrors;
-use crate::{anomalies, endpoint, load, long, memory, prepare, process, robust, silence, speed};
+use crate::{
+    anomalies, endpoint, live, load, long, memory, prepare, process, robust, silence, speed, wake,
+};
 
 /// Measures Earnest beside ONNX Runtime on the same model files.
 #[derive(Debug, Parser)]
@@ -91,6 +93,32 @@ enum Verb {
         /// Length of the file in seconds.
         #[arg(long, default_value_t = 3600)]
         seconds: usize,
+    },
+    /// Live text: how soon it comes, what it costs, and its word errors beside a file's.
+    Live {
+        #[command(flatten)]
+        models: ModelOptions,
+        /// Threads.
+        #[arg(long, default_value_t = 1)]
+        threads: usize,
+        /// What to measure time in.
+        #[arg(long, default_value = "wall")]
+        clock: Clock,
+        /// Recordings to compare with themselves as files, beside the clips.
+        files: Vec<PathBuf>,
+    },
+    /// Misses and false accepts of spotted phrases, over every threshold. Speaks with espeak-ng
+    /// and flite.
+    Wake {
+        /// The model.
+        #[arg(long, default_value = "tiny")]
+        model: Model,
+        /// Recognisers at once, a thread each.
+        #[arg(long, default_value_t = 2)]
+        threads: usize,
+        /// Keep one sound of so many, for a quick look.
+        #[arg(long, default_value_t = 1)]
+        every: usize,
     },
     /// The microphone from end to end, in its own time: how soon text comes to who listens, what
     /// that costs, and its word errors beside a file's.
@@ -229,6 +257,17 @@ impl Arguments {
             Verb::Silence { models, seconds } => run_silence(report, &models, seconds),
             Verb::Robust(options) => run_robust(report, &options),
             Verb::Long { models, seconds } => run_long(report, &models, seconds),
+            Verb::Live {
+                models,
+                threads,
+                clock,
+                files,
+            } => run_live(report, &models, threads, clock, &files),
+            Verb::Wake {
+                model,
+                threads,
+                every,
+            } => wake::run(report, model, threads, every),
             Verb::Listen { clips, model, ways } => {
                 let clips = corpus::spread(corpus::load()?, clips);
                 bench::run(report, &Device::new(model, 1)?, &clips, &ways)
@@ -424,6 +463,26 @@ fn run_long(report: &mut Report, options: &ModelOptions, seconds: usize) -> Resu
     Ok(())
 }
 
+fn run_live(
+    report: &mut Report,
+    options: &ModelOptions,
+    threads: usize,
+    clock: Clock,
+    files: &[PathBuf],
+) -> Result<()> {
+    let clips = options.clips()?;
+    for model in options.models() {
+        let settings = live::Settings {
+            model,
+            threads,
+            clock,
+            files,
+        };
+        live::run(report, &settings, &clips)?;
+    }
+    Ok(())
+}
+
 fn run_all(report: &mut Report, options: &ProcessOptions) -> Result<()> {
     let models = &options.models;
     corpora()?;
@@ -442,5 +501,10 @@ fn run_all(report: &mut Report, options: &ProcessOptions) -> Result<()> {
     run_memory(report, options)?;
     run_silence(report, models, silence::SECONDS)?;
     run_robust(report, models)?;
-    run_long(report, models, 3600)
+    run_long(report, models, 3600)?;
+    run_live(report, models, 1, Clock::Wall, &[])?;
+    for model in models.models() {
+        wake::run(report, model, 2, 1)?;
+    }
+    Ok(())
 }
