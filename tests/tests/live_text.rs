@@ -8,6 +8,10 @@ use support::{SAID, model, sample};
 
 const RATE: usize = 16_000;
 
+/// What ends an utterance unless told otherwise, and what is longer than the sample's pauses.
+const SHORT: usize = RATE * 7 / 10;
+const LONG: usize = RATE * 3 / 2;
+
 #[cfg(test)]
 fn engine() -> Engine {
     let speech = model("moonshine-tiny-en-int8");
@@ -17,8 +21,12 @@ fn engine() -> Engine {
 
 /// What is told when the blocks are of these lengths in turn.
 #[cfg(test)]
-fn listen(engine: &mut Engine, pcm: &[f32], blocks: &[usize]) -> Vec<LiveEvent> {
-    let mut live = engine.live(LiveOptions::default());
+fn listen(engine: &mut Engine, pcm: &[f32], blocks: &[usize], silence: usize) -> Vec<LiveEvent> {
+    let options = LiveOptions {
+        silence,
+        ..LiveOptions::default()
+    };
+    let mut live = engine.live(options);
     let (mut events, mut rest) = (Vec::new(), pcm);
     for turn in 0.. {
         if rest.is_empty() {
@@ -101,16 +109,17 @@ fn stable_text_is_never_taken_back_however_the_sound_is_cut() {
         &[8_000, 1, 1, 1],
         &[30_000],
     ] {
-        for (pcm, times) in [(&sample, 1), (&twice, 2)] {
-            let events = listen(&mut engine, pcm, blocks);
+        for (pcm, times, silence) in [(&sample, 1, SHORT), (&sample, 1, LONG), (&twice, 2, LONG)] {
+            let events = listen(&mut engine, pcm, blocks, silence);
             let (finals, firm) = check(&events);
             let found = words(&finals.join(" "));
-            // Six phrases with pauses between them: one or two words may be heard otherwise.
+            // Phrases of two words that pauses part are not all heard as they are together.
+            let most = if silence == SHORT { 2 } else { 1 };
             let missing = said.iter().filter(|word| !found.contains(word)).count();
-            assert!(missing <= 1, "{blocks:?}: {finals:?}");
+            assert!(missing <= most, "{blocks:?}: {finals:?}");
             assert!(found.len() <= times * said.len() + 2, "{finals:?}");
             if blocks == [640] {
-                assert!(firm >= 3 * times, "{events:?}");
+                assert!(firm >= if silence == SHORT { 1 } else { 3 }, "{events:?}");
             }
         }
     }
@@ -119,7 +128,7 @@ fn stable_text_is_never_taken_back_however_the_sound_is_cut() {
 #[test]
 fn the_first_text_comes_soon_after_the_first_word() {
     let (mut engine, sample) = (engine(), sample());
-    let events = listen(&mut engine, &sample, &[640]);
+    let events = listen(&mut engine, &sample, &[640], SHORT);
     let mut events = events.iter();
     let Some(LiveEvent::SpeechStarted(start)) = events.next() else {
         panic!("nobody speaks");
@@ -159,7 +168,7 @@ fn noise_hum_and_tones_give_no_text_while_they_last() {
         ("tones", tones.collect()),
     ];
     for (name, pcm) in sounds {
-        let events = listen(&mut engine, &pcm, &[640]);
+        let events = listen(&mut engine, &pcm, &[640], SHORT);
         let text = events
             .iter()
             .find(|event| matches!(event, LiveEvent::Partial { .. } | LiveEvent::Segment(_)));
