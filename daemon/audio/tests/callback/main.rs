@@ -132,7 +132,7 @@ fn both_ends_can_go_to_other_threads() {
 fn what_allocates_in_the_callback_ends_the_process() {
     const CHILD: &str = "EARNEST_ALLOCATES";
     if env::var_os(CHILD).is_some() {
-        armed(|| drop(Box::new(7)));
+        armed(|| drop(black_box(Box::new(7))));
         return;
     }
     let mut again = Command::new(env::current_exe().expect("a program knows its path"));
