@@ -70,6 +70,8 @@ const LEAST_HOURS: f64 = 3.0;
 
 /// One sound to be listened to.
 struct Sound {
+    /// What it is: a text, or the name of a file.
+    name: String,
     /// What it counts as.
     class: Class,
     /// Its 16 kHz mono, made when its turn comes.
@@ -92,6 +94,7 @@ enum Class {
 
 /// What came of one sound.
 struct Outcome {
+    name: String,
     class: Class,
     samples: usize,
     segments: usize,
@@ -112,6 +115,7 @@ pub(crate) fn run(report: &mut Report, model: Model, threads: usize, every: usiz
         print_curve(report, model, wakes, &outcomes)?;
     }
     print_negatives(report, model, &outcomes)?;
+    print_accepted(&outcomes);
     print_near(report, model, &outcomes)
 }
 
@@ -122,10 +126,18 @@ fn listen(sounds: &[Sound], model: Model, threads: usize) -> Result<Vec<Outcome>
     std::thread::scope(|scope| {
         let work = || -> Result<()> {
             let mut ear = Ear::new(model, &WANTED.map(|wanted| wanted.phrase.to_owned()))?;
-            while let Some(sound) = sounds.get(next.fetch_add(1, Ordering::Relaxed)) {
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(sound) = sounds.get(index) else {
+                    return Ok(());
+                };
+                if index.is_multiple_of(500) {
+                    eprintln!("{index} of {}", sounds.len());
+                }
                 let pcm = (sound.make)()?;
                 let (segments, gains) = ear.hear(&pcm)?;
                 let outcome = Outcome {
+                    name: sound.name.clone(),
                     class: sound.class.clone(),
                     samples: pcm.len(),
                     segments,
@@ -135,7 +147,6 @@ fn listen(sounds: &[Sound], model: Model, threads: usize) -> Result<Vec<Outcome>
                     outcomes.push(outcome);
                 }
             }
-            Ok(())
         };
         let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
         for worker in workers {
@@ -295,6 +306,23 @@ fn print_negatives(report: &mut Report, model: Model, outcomes: &[Outcome]) -> R
     }
     table.print();
     Ok(())
+}
+
+/// Where a phrase was spotted that nobody said.
+fn print_accepted(outcomes: &[Outcome]) {
+    let mut table = Table::new(&["accepted", "for", "gain"]);
+    for outcome in outcomes {
+        if matches!(outcome.class, Class::Spoken { .. }) {
+            continue;
+        }
+        for (place, gain) in &outcome.gains {
+            if *gain >= Ear::threshold(WANTED[*place].wakes) {
+                let name: String = outcome.name.chars().take(60).collect();
+                table.row([name, WANTED[*place].phrase.to_owned(), format!("{gain:.1}")]);
+            }
+        }
+    }
+    table.print();
 }
 
 /// How often phrases that are like the ones looked for are taken for them. That is no rate an

@@ -182,6 +182,7 @@ pub(super) fn all(folder: &Path) -> Result<Vec<Sound>> {
         for (voice_index, voice) in NEAR_VOICES.into_iter().enumerate() {
             let file = folder.join(format!("near-{index}-{voice_index}.wav"));
             sounds.push(Sound {
+                name: (*text).to_owned(),
                 class: Class::Near,
                 make: Box::new(move || Ok(with_silence(voice.say(text, &file)?))),
             });
@@ -206,19 +207,28 @@ fn recorded() -> Result<Vec<Sound>> {
         let mut files = Vec::new();
         waves(&found, &mut files)?;
         files.sort();
+        // A few prompts are a header and nothing more.
+        files.retain(|file| fs::metadata(file).is_ok_and(|file| file.len() > LEAST_BYTES));
         ensure!(!files.is_empty(), "{} holds no sound", found.display());
-        sounds.extend(files.into_iter().map(|file| Sound {
-            class: Class::Without {
-                name,
-                synthetic: false,
-            },
-            make: Box::new(move || {
-                let bytes = fs::read(&file)?;
-                let mut pcm = Vec::new();
-                earnest_sound::decode_bytes(&bytes, MOST_SAMPLES, &mut pcm)
-                    .with_context(|| format!("cannot decode {}", file.display()))?;
-                Ok(pcm)
-            }),
+        sounds.extend(files.into_iter().map(|file| {
+            Sound {
+                name: file
+                    .file_stem()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned(),
+                class: Class::Without {
+                    name,
+                    synthetic: false,
+                },
+                make: Box::new(move || {
+                    let bytes = fs::read(&file)?;
+                    let mut pcm = Vec::new();
+                    earnest_sound::decode_bytes(&bytes, MOST_SAMPLES, &mut pcm)
+                        .with_context(|| format!("cannot decode {}", file.display()))?;
+                    Ok(pcm)
+                }),
+            }
         }));
     }
     Ok(sounds)
@@ -226,6 +236,9 @@ fn recorded() -> Result<Vec<Sound>> {
 
 /// The longest piece of music has less.
 const MOST_SAMPLES: usize = 1_800 * RATE;
+
+/// A sixteenth of a second of 8 kHz, and a header.
+const LEAST_BYTES: u64 = 1_044;
 
 /// The WAV files under `folder`.
 fn waves(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
@@ -257,6 +270,7 @@ fn readings(folder: &Path) -> Result<Vec<Sound>> {
             let file = folder.join(format!("{name}-{index}.wav"));
             let text: Arc<str> = text.into();
             sounds.push(Sound {
+                name: text.to_string(),
                 class: Class::Without {
                     name,
                     synthetic: true,
@@ -281,6 +295,7 @@ fn fortunes_of(file: &str) -> Vec<String> {
 fn noises() -> Vec<Sound> {
     let noises = Noise::ALL.into_iter();
     let noises = noises.map(|noise| Sound {
+        name: noise.name().to_owned(),
         class: Class::Without {
             name: noise.name(),
             synthetic: true,

@@ -140,6 +140,7 @@ pub(super) fn positives(folder: &Path) -> Result<Vec<Sound>> {
             for (level, noise) in NOISES.into_iter().enumerate() {
                 let (text, file, seed) = (text.clone(), with_level(&file, level), sounds.len());
                 sounds.push(Sound {
+                    name: format!("{text} ({voice:?})"),
                     class: Class::Spoken {
                         phrases: phrases.clone(),
                         noise: noise.name,
