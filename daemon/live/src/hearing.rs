@@ -7,6 +7,8 @@ use earnest_audio::{Level, Loss};
 use earnest_policy::PlainName;
 use earnest_transcript::{Milliseconds, Segment};
 
+use crate::Withheld;
+
 /// What a listener is told.
 ///
 /// Times are milliseconds since the microphone was opened first for those who listen now. They
@@ -55,7 +57,7 @@ pub enum Hearing {
         /// Its name.
         device: String,
     },
-    /// The microphone was muted, and is closed.
+    /// The microphone was muted, here or by the guard's switch, and is closed.
     Muted,
     /// It is muted no more.
     Unmuted,
@@ -103,6 +105,11 @@ pub enum MicrophoneState {
         why: Loss,
         /// Since when, on CLOCK_BOOTTIME.
         since: Duration,
+    },
+    /// Closed, as the guard does not agree that sound is taken. It is opened when that agrees.
+    Withheld {
+        /// Why.
+        why: Withheld,
     },
 }
 

@@ -10,6 +10,9 @@
 //!   while its owner listens. A permit for commands gets nobody text: what its owner is told has
 //!   no field for it ([`Wish::Scope`]).
 //! - A muted microphone is closed: no process has it open.
+//! - Where there is a [`Guard`], the microphone is open while that agrees, and the state says so no
+//!   sooner. A switch that is moved to mute costs the utterance that was under way: nothing of it
+//!   is told any more.
 //! - Sound is kept as long as it is on its way, and overwritten afterwards: the pre-roll of a warm
 //!   microphone ([`MAX_PRE_ROLL`]), and what waits for a worker that is behind ([`BACKLOG`]). What
 //!   does not fit is counted, and told as [`Hearing::Overrun`].
@@ -47,6 +50,7 @@
 mod audience;
 mod backlog;
 mod ears;
+mod guard;
 mod hearing;
 mod hub;
 mod listener;
@@ -63,6 +67,8 @@ mod wish;
 use std::time::Duration;
 
 pub use earnest_audio::{Device, DevicesError, Level, Loss};
+pub use earnest_guardian::{Cut, GuardReport, GuardState};
+pub use guard::{Guard, Withheld};
 pub use hearing::{Ending, Hearing, MicrophoneState, Partial};
 pub use listener::{Listener, MOST_WAITING};
 pub use live::{ListenError, Live};

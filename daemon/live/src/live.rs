@@ -12,6 +12,7 @@ use earnest_telemetry::Telemetry;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ears::{Ears, PoolEars};
+use crate::guard::{Guard, Post, Withheld};
 use crate::hub::{Board, Hub, Joining, Request};
 use crate::wish::{Granted, Wanted};
 use crate::{Listener, LiveSettings, MicrophoneStatus, Wish};
@@ -27,6 +28,7 @@ pub struct Live {
     telemetry: Telemetry,
     board: Arc<Board>,
     requests: mpsc::Sender<Request>,
+    guard: Option<Arc<dyn Guard>>,
 }
 
 impl Live {
@@ -36,6 +38,29 @@ impl Live {
         settings: LiveSettings,
         make: impl Fn() -> Box<dyn Source> + Send + Sync + 'static,
         telemetry: Telemetry,
+    ) -> Live {
+        Live::at_post(settings, make, telemetry, None)
+    }
+
+    /// The same beside a guard, which says when sound may be taken. With `required` it is taken
+    /// only while the guard agrees; without, one that is not there, or is not this device's, is
+    /// done without.
+    pub fn guarded(
+        settings: LiveSettings,
+        make: impl Fn() -> Box<dyn Source> + Send + Sync + 'static,
+        telemetry: Telemetry,
+        guard: impl Guard,
+        required: bool,
+    ) -> Live {
+        let guard: Arc<dyn Guard> = Arc::new(guard);
+        Live::at_post(settings, make, telemetry, Some((guard, required)))
+    }
+
+    fn at_post(
+        settings: LiveSettings,
+        make: impl Fn() -> Box<dyn Source> + Send + Sync + 'static,
+        telemetry: Telemetry,
+        guard: Option<(Arc<dyn Guard>, bool)>,
     ) -> Live {
         let settings = Arc::new(settings);
         let board = Arc::new(Board::new(&settings));
@@ -47,9 +72,11 @@ impl Live {
             telemetry.clone(),
             Arc::clone(&board),
             asked,
+            Post::new(guard.clone()),
         );
         tokio::spawn(hub.run());
         Live {
+            guard: guard.map(|(guard, _)| guard),
             settings,
             telemetry,
             board,
@@ -107,7 +134,9 @@ impl Live {
 
     /// How the microphone is, and who listens.
     pub fn status(&self) -> MicrophoneStatus {
-        self.board.status().clone()
+        let mut status = self.board.status().clone();
+        status.guard = self.guard.as_ref().map(|guard| guard.report());
+        status
     }
 
     /// Mutes the microphone, and says whether it was not muted before. When this returns, the
@@ -167,6 +196,12 @@ pub enum ListenError {
     /// The gate is closed.
     #[error("the gate is closed")]
     GateClosed,
+    /// There is no guard that could agree.
+    #[error("the microphone's guard does not answer, or is not this device's ({})", why.name())]
+    Unguarded {
+        /// Why not.
+        why: Withheld,
+    },
     /// As many listen as may.
     #[error("{most} listen already")]
     Full {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use earnest_audio::Level;
+use earnest_guardian::GuardReport;
 use earnest_policy::AppId;
 
 use crate::MicrophoneState;
@@ -14,8 +15,10 @@ pub struct MicrophoneStatus {
     pub enabled: bool,
     /// How the microphone is.
     pub state: MicrophoneState,
-    /// Whether it is muted, and so closed, whoever listens.
+    /// Whether it is muted, here or by the guard's switch, and so closed, whoever listens.
     pub muted: bool,
+    /// The guard, where there is one.
+    pub guard: Option<GuardReport>,
     /// Who listens, the longest first.
     pub listeners: Vec<ListenerStatus>,
     /// How loud it is, where somebody listens to it.

@@ -2,7 +2,9 @@
 
 mod any;
 mod gate;
+mod guarded;
 mod hearing;
 mod kit;
 mod losing;
 mod opening;
+mod post;

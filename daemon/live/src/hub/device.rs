@@ -210,7 +210,7 @@ impl Hub {
 
     /// Tells everybody how the microphone is, once the utterance under way is over.
     pub(super) fn tell_state(&mut self) {
-        let state = self.device.state(true);
+        let state = self.microphone(true);
         self.notice(Hearing::State(state));
     }
 }

@@ -5,6 +5,7 @@
 //! microphone is opened or closed, a worker begins to hear or is tuned, listeners are told.
 
 mod device;
+mod guarded;
 mod session;
 
 use std::collections::VecDeque;
@@ -22,6 +23,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::audience::{Audience, Entry};
 use crate::backlog::{Backlog, frames_in, milliseconds};
 use crate::ears::Ears;
+use crate::guard::Post;
 use crate::hub::device::Device;
 use crate::hub::session::Session;
 use crate::mailbox::Mailbox;
@@ -75,6 +77,7 @@ impl Board {
             enabled: settings.enabled,
             state: MicrophoneState::Off,
             muted: settings.muted,
+            guard: None,
             listeners: Vec::new(),
             level: None,
             overruns: 0,
@@ -96,7 +99,9 @@ pub(crate) struct Hub {
     requests: mpsc::Receiver<Request>,
     left: Arc<Notify>,
     audience: Audience,
+    /// Whether somebody muted it by the daemon. The guard's switch is another matter.
     muted: bool,
+    post: Post,
     device: Device,
     meter: Meter,
     level: Option<Level>,
@@ -131,11 +136,13 @@ impl Hub {
         telemetry: Telemetry,
         board: Arc<Board>,
         requests: mpsc::Receiver<Request>,
+        post: Post,
     ) -> Hub {
         Hub {
             muted: settings.muted,
             settings,
             make,
+            post,
             telemetry,
             board,
             requests,
@@ -169,8 +176,18 @@ impl Hub {
                     None => break,
                 },
                 () = self.left.notified() => {}
-                sounding = self.device.next(), if hears => self.sounding(sounding),
-                step = Session::step(&mut self.session) => self.step(step),
+                () = self.post.changed() => {}
+                sounding = self.device.next(), if hears => {
+                    self.heed();
+                    // What comes of a source that the guard has just closed is nobody's.
+                    if !self.device.is_closed() {
+                        self.sounding(sounding);
+                    }
+                }
+                step = Session::step(&mut self.session) => {
+                    self.heed();
+                    self.step(step);
+                }
                 () = until(deadline) => {}
             }
         }
@@ -215,6 +232,9 @@ impl Hub {
         if !ears.holds() {
             return Err(ListenError::GateClosed);
         }
+        if let Some(why) = self.post.refuses() {
+            return Err(ListenError::Unguarded { why });
+        }
         if self.audience.len() >= self.settings.listeners {
             let most = self.settings.listeners;
             return Err(ListenError::Full { most });
@@ -245,11 +265,12 @@ impl Hub {
             mailbox,
             ears,
         };
-        if !self.muted {
+        self.heed();
+        if self.may_open() {
             self.open();
         }
-        let state = Hearing::State(self.device.state(true));
-        let muted = self.muted.then_some(Hearing::Muted);
+        let state = Hearing::State(self.microphone(true));
+        let muted = self.is_muted().then_some(Hearing::Muted);
         self.audience.join(entry, [Some(state), muted]);
         self.changed = true;
         Ok(listener)
@@ -259,23 +280,32 @@ impl Hub {
         if self.muted == muted {
             return false;
         }
+        let was_muted = self.is_muted();
         self.muted = muted;
         self.changed = true;
         if muted {
             self.close();
-            self.notice(Hearing::Muted);
-            self.notice(Hearing::State(MicrophoneState::Off));
-        } else {
-            self.notice(Hearing::Unmuted);
+        }
+        match (was_muted, self.is_muted()) {
+            (false, true) => {
+                self.notice(Hearing::Muted);
+                self.notice(Hearing::State(MicrophoneState::Off));
+            }
+            (true, false) => self.notice(Hearing::Unmuted),
+            // The guard's switch is at mute as well.
+            _ => {}
         }
         true
     }
 
     /// Brings about what follows from what is known.
     fn settle(&mut self) {
+        self.heed();
         self.sweep();
         let wanted = self.settings.warm || !self.audience.is_empty();
-        if wanted && self.settings.enabled && !self.muted {
+        self.post
+            .want(wanted && self.settings.enabled && !self.muted);
+        if wanted && self.may_open() {
             self.open();
         } else {
             self.close();
@@ -371,8 +401,8 @@ impl Hub {
         if !std::mem::take(&mut self.changed) {
             return;
         }
-        board.state = self.device.state(!self.audience.is_empty());
-        board.muted = self.muted;
+        board.state = self.microphone(!self.audience.is_empty());
+        board.muted = self.is_muted();
         board.listeners = self.audience.report();
         board.overruns = self.overruns;
         board.losses = self.losses;

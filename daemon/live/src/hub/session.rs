@@ -343,7 +343,7 @@ impl Hub {
     }
 
     /// Nothing more comes of the session.
-    fn over(&mut self) {
+    pub(super) fn over(&mut self) {
         if let Some(session) = self.session.take() {
             self.timeline.reach(session.end());
             self.audience.break_off(session.at(Milliseconds(u64::MAX)));

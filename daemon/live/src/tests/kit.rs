@@ -16,6 +16,7 @@ use earnest_telemetry::{Clock, Telemetry};
 use earnest_transcript::{Milliseconds, Segment};
 use tokio::sync::mpsc;
 
+use super::post::ScriptedGuard;
 use crate::backlog::ToEar;
 use crate::ears::{Ear, Ears, Hears, Later};
 use crate::wish::sealed::Wanted as _;
@@ -27,6 +28,8 @@ pub(super) const RATE: u32 = 16_000;
 pub(super) struct House {
     pub(super) live: Live,
     pub(super) telemetry: Telemetry,
+    /// The guard, where there is one.
+    pub(super) post: Option<ScriptedGuard>,
     pub(super) gate: Arc<AtomicBool>,
     /// The opening of who listens next.
     pub(super) opening: u64,
@@ -123,6 +126,18 @@ impl Hears for Told {
 
 impl House {
     pub(super) fn new(settings: LiveSettings) -> House {
+        House::at_post(settings, None)
+    }
+
+    /// With a guard that is in this state.
+    pub(super) fn guarded(required: bool, state: GuardState) -> House {
+        House::at_post(
+            LiveSettings::default(),
+            Some(ScriptedGuard::new(required, state)),
+        )
+    }
+
+    pub(super) fn at_post(settings: LiveSettings, post: Option<ScriptedGuard>) -> House {
         let telemetry = Telemetry::new(Clock::simulated(Duration::from_secs(100)));
         let (opened, sources) = mpsc::unbounded_channel();
         let (begun, workers) = mpsc::unbounded_channel();
@@ -135,8 +150,16 @@ impl House {
             let open = Arc::clone(&counter);
             Box::new(Script { says: script, open }) as Box<dyn Source>
         };
+        let live = match &post {
+            None => Live::new(settings, make, telemetry.clone()),
+            Some(post) => {
+                let guard = post.guard();
+                Live::guarded(settings, make, telemetry.clone(), guard, post.required)
+            }
+        };
         House {
-            live: Live::new(settings, make, telemetry.clone()),
+            live,
+            post,
             telemetry,
             gate: Arc::new(AtomicBool::new(true)),
             opening: 1,
