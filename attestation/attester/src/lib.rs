@@ -10,6 +10,7 @@
 //! - [`keys`]: the fleet's public keys.
 //! - [`authority`]: the device's own certificate authority, and the leaves that it signs.
 //! - [`content`]: the model at rest, which opens in an approved state alone.
+//! - [`guard`]: what the device and the guard beside its microphone know each other by.
 //! - [`secrets`]: the keys of what the device keeps, which open in an approved state alone, too.
 //!
 //! `earnest` and `earnestd` stand on it. It knows no network: everything that comes or goes is
@@ -23,6 +24,7 @@ mod device;
 pub mod enrol;
 mod folder;
 mod gather;
+pub mod guard;
 pub mod keys;
 pub mod result;
 pub mod secrets;

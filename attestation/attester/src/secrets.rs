@@ -83,6 +83,8 @@ pub enum Purpose {
     State,
     /// Reading the audit log.
     Audit,
+    /// Speaking to the guard beside the microphone.
+    Guard,
 }
 
 impl Purpose {
@@ -91,6 +93,7 @@ impl Purpose {
         match self {
             Purpose::State => "state",
             Purpose::Audit => "audit",
+            Purpose::Guard => "guard",
         }
     }
 
@@ -99,6 +102,7 @@ impl Purpose {
         match self {
             Purpose::State => 1,
             Purpose::Audit => 2,
+            Purpose::Guard => 3,
         }
     }
 }
