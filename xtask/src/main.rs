@@ -11,6 +11,7 @@ mod clients;
 mod cross;
 mod demo;
 mod fetch;
+mod firmware;
 mod fuzz;
 mod listening;
 mod models;
@@ -53,6 +54,8 @@ enum Verb {
     Fuzz(fuzz::Options),
     /// Use the daemon for minutes or hours: fuzz its interface, count its packets, listen.
     Soak(soak::Options),
+    /// Build the guard's firmware, run it in QEMU, write it to a board, or measure it.
+    Firmware(firmware::Options),
     /// Build the kernels for aarch64 and run their tests under emulation.
     Cross(cross::Options),
 }
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Verb::Bench(options) => bench::run(&options),
         Verb::Fuzz(options) => fuzz::run(&options),
         Verb::Soak(options) => soak::run(&options),
+        Verb::Firmware(options) => firmware::run(&options),
         Verb::Cross(options) => cross::run(&options),
     };
     match result {

@@ -194,6 +194,13 @@ pub(crate) const PIP: Need = Need {
     presence: Presence::Succeeds(&["python3", "-m", "pip", "--version"]),
 };
 
+/// A microcontroller without a board.
+pub(crate) const EMULATOR: Need = Need {
+    package: "qemu-system-arm",
+    why: "runs the guard's firmware on this machine",
+    presence: Presence::OnPath("qemu-system-arm"),
+};
+
 /// What `cargo xtask cross` needs: a linker and a machine for aarch64.
 pub(crate) const CROSS: &[Need] = &[
     Need {
@@ -334,7 +341,7 @@ mod tests {
     #[test]
     fn every_need_says_why() {
         for need in [
-            &[NPM, PIP, VENV, AUTHENTICATOR],
+            &[NPM, PIP, VENV, AUTHENTICATOR, EMULATOR],
             BUILD,
             SOFTWARE_TPM,
             OUTSIDERS,

@@ -93,6 +93,20 @@ impl Program {
         Ok(())
     }
 
+    /// Runs it with the person's keys, and fails unless it ends well.
+    pub(crate) fn run_at_the_terminal(&self) -> Result<()> {
+        eprintln!("+ {self}");
+        let status = self
+            .command()
+            .stdin(Stdio::inherit())
+            .status()
+            .with_context(|| format!("cannot start `{}`", self.name))?;
+        if !status.success() {
+            bail!("`{self}` failed: {status}");
+        }
+        Ok(())
+    }
+
     /// Runs it and returns what it printed on standard output; its standard error is shown.
     pub(crate) fn output(&self) -> Result<String> {
         let output = self

@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::clients;
+use crate::firmware;
 use crate::models::{self, Which};
 use crate::policy;
 use crate::setup::{self, Mode};
@@ -48,6 +49,11 @@ const STEPS: &[Step] = &[
         name: "dependency policy",
         fast: false,
         run: policy::check,
+    },
+    Step {
+        name: "firmware",
+        fast: false,
+        run: firmware::test,
     },
     Step {
         name: "documentation",
@@ -93,6 +99,7 @@ pub(crate) fn set_up() -> Result<()> {
         setup::OUTSIDERS,
         setup::CLIENTS,
         setup::MICROPHONE,
+        &[setup::EMULATOR],
     ];
     setup::install(&needs.concat(), Mode::Act)?;
     clients::install(Mode::Act)?;

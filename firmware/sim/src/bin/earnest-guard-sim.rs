@@ -1,0 +1,2 @@
+//! The guard in a terminal.
+fn main() {}
