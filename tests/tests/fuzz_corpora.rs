@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 type Face = fn(&[u8]);
 
 /// Every target and its face. A target is added here and in `fuzz/Cargo.toml`.
-const FACES: [(&str, Face); 22] = [
+const FACES: [(&str, Face); 24] = [
     ("attest", earnest_fuzz_faces::attest),
     ("audit", earnest_fuzz_faces::audit),
     ("baselines", earnest_fuzz_faces::baselines),
@@ -30,6 +30,8 @@ const FACES: [(&str, Face); 22] = [
     ("token", earnest_fuzz_faces::token),
     ("traceparent", earnest_fuzz_faces::traceparent),
     ("vault", earnest_fuzz_faces::vault),
+    ("wire_to_guard", earnest_fuzz_faces::wire_to_guard),
+    ("wire_to_host", earnest_fuzz_faces::wire_to_host),
     ("wyoming", earnest_fuzz_faces::wyoming),
 ];
 

@@ -335,10 +335,14 @@ impl<S: Store> Guard<S> {
                 self.refuse_openly(Reason::Version, out);
             }
             Fault::Line(LineFault::Checksum { .. }) => self.count(|faults| &mut faults.crc, 1),
-            Fault::Line(LineFault::Coding | LineFault::Length { .. } | LineFault::Kind { .. })
-            | Fault::Message => self.count(|faults| &mut faults.malformed, 1),
-            Fault::Mac | Fault::NoSession | Fault::Unasked | Fault::Identity { .. } => {
+            Fault::Line(_) | Fault::Message => self.count(|faults| &mut faults.malformed, 1),
+            Fault::Mac | Fault::Unasked | Fault::Identity { .. } => {
                 self.count(|faults| &mut faults.mac, 1);
+            }
+            Fault::NoSession => {
+                self.count(|faults| &mut faults.mac, 1);
+                // After a reset of the guard the host still thinks that there is one.
+                self.refuse_openly(Reason::NoSession, out);
             }
             Fault::Proof => {
                 self.count(|faults| &mut faults.mac, 1);

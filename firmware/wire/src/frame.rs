@@ -157,6 +157,12 @@ pub enum LineFault {
         /// The kind found.
         found: u8,
     },
+    /// An open frame with another number than 0.
+    #[error("open frame with the number {found}")]
+    Number {
+        /// The number found.
+        found: u32,
+    },
     /// The checksum of an open frame.
     #[error("checksum {found:#010x} instead of {expected:#010x}")]
     Checksum {
@@ -270,6 +276,11 @@ impl RawFrame {
         };
         if kind.is_open() {
             frame.check_open()?;
+            if frame.number != 0 {
+                return Err(LineFault::Number {
+                    found: frame.number,
+                });
+            }
         }
         Ok(frame)
     }
@@ -279,7 +290,7 @@ impl RawFrame {
         self.kind
     }
 
-    /// Its number in the session. Of an open frame it says nothing.
+    /// Its number in the session, 0 in an open frame. Of a sealed one nobody has checked it.
     pub fn number(&self) -> u32 {
         self.number
     }

@@ -184,6 +184,8 @@ pub enum Reason {
     NotMuted,
     /// The proof was not made with the key.
     Proof,
+    /// There is no session: a handshake comes first.
+    NoSession,
     /// The guard's memory does not keep what is written.
     Memory,
     /// The switch is at mute, or was a moment ago.

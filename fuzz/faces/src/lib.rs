@@ -30,6 +30,9 @@ mod sound;
 mod token;
 mod traceparent;
 mod vault;
+mod wire;
+mod wire_to_guard;
+mod wire_to_host;
 mod wyoming;
 
 pub use attest::attest;
@@ -53,4 +56,6 @@ pub use sound::sound;
 pub use token::token;
 pub use traceparent::traceparent;
 pub use vault::vault;
+pub use wire_to_guard::wire_to_guard;
+pub use wire_to_host::wire_to_host;
 pub use wyoming::wyoming;

@@ -19,6 +19,8 @@ const LAYERS: &[Layer] = &[
     Layer(0, "earnest-evidence"),
     Layer(0, "earnest-files"),
     Layer(0, "earnest-printable"),
+    Layer(0, "earnest-wire"),
+    Layer(1, "earnest-guard"),
     Layer(1, "earnest-kernels"),
     Layer(1, "earnest-listen"),
     Layer(1, "earnest-package"),
@@ -35,6 +37,7 @@ const LAYERS: &[Layer] = &[
     Layer(2, "earnest-audit"),
     Layer(2, "earnest-channel"),
     Layer(2, "earnest-gate"),
+    Layer(2, "earnest-guardian"),
     Layer(2, "earnest-speech"),
     Layer(2, "earnest-tpm"),
     Layer(2, "earnest-traces"),
@@ -82,6 +85,15 @@ const FOREIGN: &[Foreign] = &[
     Foreign("tss-esapi", &["earnest-tpm"]),
     Foreign("hyper", &["earnest-endpoint", "earnest-uplink"]),
     Foreign("axum", &["earnest-endpoint"]),
+    // MACs of the guard's line, where ring does not fit.
+    Foreign("hmac", &["earnest-wire"]),
+    Foreign("sha2", &["earnest-wire"]),
+    // A microcontroller's time and pins.
+    Foreign(
+        "embassy",
+        &["earnest-guard", "earnest-guardian", "earnest-sim"],
+    ),
+    Foreign("embedded-hal", &["earnest-guard", "earnest-sim"]),
     // The audit log's public key.
     Foreign("hpke", &["earnest-audit"]),
     // Rates.
@@ -120,6 +132,9 @@ const UNSAFE: &[&str] = &[
     "daemon/audio/tests/callback",
 ];
 
+/// What runs on a microcontroller beside the microphone forbids it to itself.
+const FORBIDDEN: &[&str] = &["firmware/wire", "firmware/guard"];
+
 /// The most lines of a source file; what grows past it is split by idea.
 const MOST_LINES: usize = 600;
 
@@ -147,6 +162,11 @@ fn xtask_stays_light() {
 #[test]
 fn unsafe_code_lives_in_the_listed_crates_alone() {
     nothing_found(sources::check_unsafe(UNSAFE, &sources::read()));
+}
+
+#[test]
+fn what_decides_at_the_guard_forbids_unsafe_code() {
+    nothing_found(sources::check_forbidden(FORBIDDEN, &sources::read()));
 }
 
 #[test]

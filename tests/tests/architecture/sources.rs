@@ -27,6 +27,9 @@ const HELD: &[&str] = &[
     "clippy::undocumented_unsafe_blocks",
 ];
 
+/// How a crate forbids unsafe code to itself, so that nothing in it may allow it again.
+const FORBID: &str = "#![forbid(unsafe_code)]";
+
 /// Reads every Rust file of the repository, whether a crate reaches it or not.
 pub(crate) fn read() -> Vec<Source> {
     let files = repository::rust_files();
@@ -63,7 +66,8 @@ pub(crate) fn check_unsafe(folders: &[&str], sources: &[Source]) -> Vec<String> 
     let mut findings = Vec::new();
     let mut unused = folders.to_vec();
     for source in sources {
-        let code = code(&source.text);
+        // A crate may deny it to itself more sternly than the workspace does.
+        let code = code(&source.text).replace(FORBID, "");
         if !has_word(&code, "unsafe") && !has_word(&code, "unsafe_code") {
             continue;
         }
@@ -80,6 +84,20 @@ pub(crate) fn check_unsafe(folders: &[&str], sources: &[Source]) -> Vec<String> 
             .map(|folder| format!("{folder}: no unsafe code any more")),
     );
     findings
+}
+
+/// Crates that are to forbid unsafe code themselves, by folder, and do not.
+pub(crate) fn check_forbidden(folders: &[&str], sources: &[Source]) -> Vec<String> {
+    let forbids = |folder: &&&str| {
+        let root = format!("{folder}/src/lib.rs");
+        let mut roots = sources.iter().filter(|source| source.path == root);
+        roots.any(|source| code(&source.text).contains(FORBID))
+    };
+    folders
+        .iter()
+        .filter(|folder| !forbids(folder))
+        .map(|folder| format!("{folder}: no {FORBID}"))
+        .collect()
 }
 
 /// Inner attributes that allow a held lint for a whole file. The crates that may hold unsafe
@@ -273,6 +291,7 @@ mod tests {
             "const A: &str = r#\"\"unsafe\"#;",
             "const A: &[u8] = b\"unsafe\";",
             "fn not_unsafe() { unsafely() }",
+            "#![forbid(unsafe_code)]",
             "const A: char = '\\''; // unsafe",
         ] {
             assert_eq!(unsafe_in(text), 0, "{text}");
@@ -290,6 +309,21 @@ mod tests {
         );
         let namesake = file("ab/src/lib.rs", "unsafe fn f() {}");
         assert_eq!(check_unsafe(&["a"], &[namesake]).len(), 2);
+    }
+
+    #[test]
+    fn a_crate_that_does_not_forbid_unsafe_code_is_found() {
+        let forbids = file("a/src/lib.rs", "//! A.\n#![no_std]\n#![forbid(unsafe_code)]\n");
+        let speaks = file("b/src/lib.rs", "// #![forbid(unsafe_code)]");
+        let elsewhere = file("c/src/part.rs", "#![forbid(unsafe_code)]");
+        let found = check_forbidden(&["a", "b", "c"], &[forbids, speaks, elsewhere]);
+        assert_eq!(
+            found,
+            [
+                "b: no #![forbid(unsafe_code)]",
+                "c: no #![forbid(unsafe_code)]"
+            ]
+        );
     }
 
     #[test]
