@@ -225,8 +225,9 @@ impl<S: Store> Guard<S> {
         }
     }
 
-    /// Whether a heartbeat is younger than the watchdog's time.
-    fn is_heard(&self) -> bool {
+    /// Whether a heartbeat of this session is younger than the watchdog's time, as of the last
+    /// call.
+    pub fn is_heard(&self) -> bool {
         self.heartbeat
             .is_some_and(|at| self.now.saturating_duration_since(at) < self.settings.watchdog)
     }

@@ -195,3 +195,38 @@ pub enum Reason {
     /// Announced too often.
     Rate,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MAX_BODY;
+
+    #[test]
+    fn the_longest_message_fits_into_a_body() {
+        let welcome = ToHost::Welcome(Welcome {
+            identity: Identity([0xff; 8]),
+            nonce: [0xff; 16],
+            boots: u32::MAX,
+            proof: Proof([0xff; 32]),
+        });
+        let most = u32::MAX;
+        let faults = ToHost::Faults(Faults {
+            crc: most,
+            mac: most,
+            replayed: most,
+            lost: most,
+            malformed: most,
+            wrong_version: most,
+            overflow: most,
+            refused_announcements: most,
+            watchdog_trips: most,
+            contradictions: most,
+            resets: most,
+        });
+        for (message, expected) in [(welcome, 62), (faults, 56)] {
+            let mut body = [0; MAX_BODY];
+            let body = postcard::to_slice(&message, &mut body).expect("it fits");
+            assert_eq!(body.len(), expected);
+        }
+    }
+}

@@ -64,3 +64,69 @@ pub(crate) struct Session {
     pub(crate) outgoing: Outgoing,
     pub(crate) incoming: Incoming,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Decoder;
+    use crate::key::{Identity, PairingKey, Transcript};
+    use crate::message::{ToGuard, ToHost};
+    use crate::{MAX_RAW, Reason};
+
+    fn key() -> SessionKey {
+        let transcript = Transcript {
+            host: [1; 16],
+            guard: [2; 16],
+            identity: Identity([3; 8]),
+            boots: 4,
+        };
+        transcript.key_to_guard(&PairingKey::new([5; 32]))
+    }
+
+    fn raw(frame: &Frame) -> RawFrame {
+        let mut decoder = Decoder::<MAX_RAW>::new();
+        let mut found = frame
+            .as_bytes()
+            .iter()
+            .filter_map(|byte| decoder.push(*byte));
+        found.next().expect("a frame").expect("a whole one")
+    }
+
+    #[test]
+    fn a_session_ends_when_its_numbers_are_used_up() {
+        let mut outgoing = Outgoing {
+            last: u32::MAX - 1,
+            ..Outgoing::new(Kind::SealedToGuard, key())
+        };
+        let mut incoming = Incoming::new(key());
+        let last = raw(&outgoing.seal(&ToGuard::Ask).expect("one is left"));
+        assert_eq!(last.number(), u32::MAX);
+        assert_eq!(incoming.take(&last), Ok((ToGuard::Ask, u32::MAX - 1)));
+        for _ in 0..3 {
+            assert_eq!(outgoing.seal(&ToGuard::Ask), Err(NoSession));
+        }
+        let (last, found) = (u32::MAX, u32::MAX);
+        let replayed: Result<(ToGuard, u32), Fault> = incoming.take(&raw(&Frame::sealed(
+            Kind::SealedToGuard,
+            found,
+            &ToGuard::Ask,
+            &key(),
+        )));
+        assert_eq!(replayed, Err(Fault::Replayed { last, found }));
+    }
+
+    #[test]
+    fn a_sealed_frame_without_a_message_uses_up_its_number() {
+        let mut outgoing = Outgoing::new(Kind::SealedToGuard, key());
+        let mut incoming = Incoming::new(key());
+        // Six messages there are to the guard; this is the first of none.
+        let odd = raw(&outgoing.seal(&6_u8).expect("numbers are left"));
+        assert_eq!(incoming.take::<ToGuard>(&odd), Err(Fault::Message));
+        let again = Err(Fault::Replayed { last: 1, found: 1 });
+        assert_eq!(incoming.take::<ToGuard>(&odd), again);
+        // Two messages in one frame are none.
+        let two = (ToHost::Refused(Reason::Rate), 0_u8);
+        let two = raw(&outgoing.seal(&two).expect("numbers are left"));
+        assert_eq!(incoming.take::<ToHost>(&two), Err(Fault::Message));
+    }
+}

@@ -38,6 +38,7 @@ const LAYERS: &[Layer] = &[
     Layer(2, "earnest-channel"),
     Layer(2, "earnest-gate"),
     Layer(2, "earnest-guardian"),
+    Layer(2, "earnest-sim"),
     Layer(2, "earnest-speech"),
     Layer(2, "earnest-tpm"),
     Layer(2, "earnest-traces"),
@@ -130,6 +131,7 @@ const UNSAFE: &[&str] = &[
     "models/kernels",
     "attestation/tpm",
     "daemon/audio/tests/callback",
+    "firmware/board",
 ];
 
 /// What runs on a microcontroller beside the microphone forbids it to itself.

@@ -313,7 +313,10 @@ mod tests {
 
     #[test]
     fn a_crate_that_does_not_forbid_unsafe_code_is_found() {
-        let forbids = file("a/src/lib.rs", "//! A.\n#![no_std]\n#![forbid(unsafe_code)]\n");
+        let forbids = file(
+            "a/src/lib.rs",
+            "//! A.\n#![no_std]\n#![forbid(unsafe_code)]\n",
+        );
         let speaks = file("b/src/lib.rs", "// #![forbid(unsafe_code)]");
         let elsewhere = file("c/src/part.rs", "#![forbid(unsafe_code)]");
         let found = check_forbidden(&["a", "b", "c"], &[forbids, speaks, elsewhere]);
