@@ -55,6 +55,24 @@ pub struct Picture {
     pub faults: Faults,
 }
 
+impl Picture {
+    /// Frames that were not taken, for whatever reason.
+    pub fn refused(&self) -> u32 {
+        let Faults {
+            crc,
+            mac,
+            replayed,
+            malformed,
+            wrong_version,
+            overflow,
+            ..
+        } = self.faults;
+        [crc, mac, replayed, malformed, wrong_version, overflow]
+            .into_iter()
+            .fold(0, u32::saturating_add)
+    }
+}
+
 /// A guard and its hardware, without a clock: time passes when [`Bench::pass`] says so.
 ///
 /// ```
