@@ -121,6 +121,7 @@ fn kind(event: &Event) -> &'static str {
         Event::MicrophoneBack { .. } => "microphone_back",
         Event::MicrophoneMuted { .. } => "microphone_muted",
         Event::MicrophoneUnmuted { .. } => "microphone_unmuted",
+        Event::Guard { .. } => "guard",
         Event::KeysRotated { .. } => "keys_rotated",
         Event::Alert(_) => "alert",
         Event::Released { .. } => "released",

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use earnest_telemetry::Telemetry;
+use earnest_telemetry::{Event, GuardState as Word, Telemetry};
 use earnest_wire::{Identity, NONCE_BYTES, Nonce, PairingKey};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::{mpsc, watch};
@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::core::{Core, Nonces};
 use crate::line::Line;
-use crate::{GuardPlace, GuardReport, GuardState, Settings};
+use crate::{Cut, GuardPlace, GuardReport, GuardState, Settings};
 
 /// Bytes that are read at once: two of the longest frames and more.
 const READ: usize = 256;
@@ -46,6 +46,7 @@ impl Guardian {
             place,
             settings,
             telemetry,
+            recorded: None,
             core,
             epoch: Instant::now(),
             wants,
@@ -114,6 +115,8 @@ struct Task {
     place: GuardPlace,
     settings: Settings,
     telemetry: Telemetry,
+    /// What the log was told last.
+    recorded: Option<Word>,
     core: Core<SystemNonces>,
     epoch: Instant,
     wants: watch::Receiver<bool>,
@@ -251,9 +254,30 @@ impl Task {
             changed
         });
         if changed {
-            tracing::info!(guard = %now.state, "the guard");
-            let _ = &self.telemetry;
+            tracing::debug!(guard = %now.state, "the guard");
+            // Where a word is lasting, and another than the last: at most a few a second, as a line
+            // that comes and goes is not opened more often.
+            if let Some(state) = word(now.state)
+                && self.recorded.replace(state) != Some(state)
+            {
+                self.telemetry.record(Event::Guard { state });
+            }
         }
+    }
+}
+
+/// What the log calls a state that does not pass by itself.
+fn word(state: GuardState) -> Option<Word> {
+    match state {
+        GuardState::Absent => Some(Word::Absent),
+        GuardState::Unpaired => Some(Word::Unpaired),
+        GuardState::Muted => Some(Word::Muted),
+        GuardState::Live => Some(Word::Live),
+        GuardState::Cut(Cut::Idle) => Some(Word::Idle),
+        GuardState::Cut(Cut::Watchdog) => Some(Word::Watchdog),
+        GuardState::Cut(Cut::Contradiction) => Some(Word::Contradiction),
+        GuardState::Cut(Cut::Memory) => Some(Word::Memory),
+        GuardState::Connecting | GuardState::Cut(Cut::Announcing | Cut::Refused) => None,
     }
 }
 

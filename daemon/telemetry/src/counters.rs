@@ -135,6 +135,7 @@ impl Counters {
             | Event::MicrophoneClosed { .. }
             | Event::MicrophoneBack { .. }
             | Event::MicrophoneUnmuted { .. }
+            | Event::Guard { .. }
             | Event::Released { .. }
             | Event::AuditPurged { .. }
             | Event::AuditCut { .. }

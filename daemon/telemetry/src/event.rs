@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::words::words;
 use crate::{
     Action, AlertKind, AlertLevel, App, ChainDigest, Door, FactorOutcome, GateReason, GateState,
-    KeyKind, Refusal, Scope, SessionPart, TraceId,
+    GuardState, KeyKind, Refusal, Scope, SessionPart, TraceId,
 };
 
 /// Something that happened. The schema is closed on purpose: there is no field for text, so no
@@ -179,6 +179,11 @@ pub enum Event {
     MicrophoneUnmuted {
         /// By whom.
         uid: u32,
+    },
+    /// The guard beside the microphone is in another state.
+    Guard {
+        /// Which.
+        state: GuardState,
     },
     /// Keys were replaced.
     KeysRotated {

@@ -38,6 +38,7 @@ mod conduct;
 mod counters;
 mod event;
 mod gate;
+mod guard;
 mod line;
 mod number;
 mod recorder;
@@ -56,6 +57,7 @@ pub use conduct::{
 pub use counters::Counters;
 pub use event::{Alert, Event, SelfTest, WorkerEnd};
 pub use gate::{GateReason, GateState};
+pub use guard::GuardState;
 pub use number::{ChainDigest, TraceId};
 pub use recorder::{RECENT_EVENTS, Recorded, Telemetry};
 pub use refusal::Refusal;

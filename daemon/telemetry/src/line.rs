@@ -39,7 +39,8 @@ impl fmt::Display for Event {
             | Event::MicrophoneLost
             | Event::MicrophoneBack { .. }
             | Event::MicrophoneMuted { .. }
-            | Event::MicrophoneUnmuted { .. } => microphone(self, f),
+            | Event::MicrophoneUnmuted { .. }
+            | Event::Guard { .. } => microphone(self, f),
             Event::KeysRotated { which, now } => {
                 let end = if *now { ", the earlier ones ended" } else { "" };
                 write!(f, "keys rotated: {which}{end}")
@@ -125,6 +126,7 @@ fn microphone(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "microphone back after {milliseconds} ms")
         }
         Event::MicrophoneMuted { uid } => write!(f, "microphone muted (uid {uid})"),
+        Event::Guard { state } => write!(f, "the microphone's guard: {state}"),
         Event::MicrophoneUnmuted { uid } => write!(f, "microphone unmuted (uid {uid})"),
         _ => Ok(()),
     }

@@ -261,6 +261,13 @@ fn kinds_of_microphone() -> Vec<(Event, Value, &'static str)> {
             json!({"event": "microphone_unmuted", "uid": 7}),
             "microphone unmuted (uid 7)",
         ),
+        (
+            Event::Guard {
+                state: GuardState::Contradiction,
+            },
+            json!({"event": "guard", "state": "contradiction"}),
+            "the microphone's guard: contradiction",
+        ),
     ]
 }
 

@@ -99,6 +99,7 @@ fn particular(event: &Event) -> Vec<(&'static str, String)> {
             ("cn2Label", "milliseconds".to_owned()),
             ("cn2", milliseconds.to_string()),
         ],
+        Event::Guard { state } => vec![("reason", state.to_string())],
         Event::KeysRotated { which, .. } => vec![("act", which.to_string())],
         Event::WorkerEnded { why, .. } => vec![("reason", why.to_string())],
         Event::Alert(alert) => vec![

@@ -155,6 +155,7 @@ fn classify(event: &Event) -> (Class, Activity) {
         Event::MicrophoneClosed { .. } | Event::MicrophoneLost => (LIFECYCLE, Activity(4, "Stop")),
         Event::MicrophoneMuted { .. } => (LIFECYCLE, Activity(7, "Disable")),
         Event::MicrophoneUnmuted { .. } => (LIFECYCLE, Activity(6, "Enable")),
+        Event::Guard { .. } => (LIFECYCLE, other("Guard")),
         Event::Gate { to, .. } => match to {
             GateState::Attested => (LIFECYCLE, Activity(6, "Enable")),
             GateState::Closed => (LIFECYCLE, Activity(7, "Disable")),
@@ -190,6 +191,7 @@ fn status(event: &Event) -> usize {
         Event::RequestBegun { .. } => return 0,
         Event::RequestEnded { status, .. } => *status >= 400,
         Event::SelfTest(test) => !test.passed,
+        Event::Guard { state } => state.is_wrong(),
         Event::WorkerEnded { why, .. } => !why.is_orderly(),
         Event::SecondFactor { outcome, .. } => {
             !matches!(outcome, FactorOutcome::Enrolled | FactorOutcome::Passed)
@@ -282,6 +284,7 @@ fn particular(event: &Event, app: Option<&str>, user: Option<&str>) -> Vec<(&'st
         | Event::MicrophoneBack { .. }
         | Event::MicrophoneMuted { .. }
         | Event::MicrophoneUnmuted { .. }
+        | Event::Guard { .. }
         | Event::ConfigurationRefused => lifecycle(event),
     }
 }
@@ -354,6 +357,7 @@ fn lifecycle(event: &Event) -> Vec<(&'static str, Value)> {
             fields.push(("unmapped", json!({"worker": worker})));
         }
         Event::MicrophoneOpened { rate } => fields.push(("unmapped", json!({"rate": rate}))),
+        Event::Guard { state } => fields.push(("status_detail", json!(state))),
         Event::MicrophoneClosed { milliseconds } | Event::MicrophoneBack { milliseconds } => {
             fields.push(("duration", json!(milliseconds)));
         }
