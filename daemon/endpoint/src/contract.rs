@@ -68,6 +68,7 @@ fn refusals() -> Vec<Refusal> {
         Refusal::StateUnavailable,
         Refusal::KeysUnavailable,
         Refusal::MicrophoneDisabled,
+        Refusal::MicrophoneUnguarded,
         Refusal::FellBehind,
         Refusal::WorkerFailed,
     ]

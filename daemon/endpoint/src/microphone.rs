@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::response::Response;
-use earnest_live::{Device, ListenerStatus, Live, MicrophoneState, MicrophoneStatus};
+use earnest_live::{Device, GuardReport, ListenerStatus, Live, MicrophoneState, MicrophoneStatus};
 use earnest_policy::{AppId, Listen, Operate, Permit, Proof, See};
 use earnest_printable::printable;
 use earnest_telemetry::{Action, Event};
@@ -25,7 +25,8 @@ use crate::listen::level_line;
 use crate::record::Bill;
 use crate::refusal::Refusal;
 use crate::shapes::{
-    DeviceEntry, DevicesAnswer, ListenerEntry, MicrophoneReport, MuteRequest, StateLine,
+    DeviceEntry, DevicesAnswer, GuardCounts, GuardEntry, ListenerEntry, MicrophoneReport,
+    MuteRequest, StateLine,
 };
 use crate::shared::Shared;
 
@@ -107,10 +108,16 @@ pub(crate) async fn state(
         return json(&disabled());
     };
     let mut status = live.status();
-    if let Some(app) = onlooker.alone() {
-        status.listeners.retain(|listener| listener.app == *app);
+    let Some(app) = onlooker.alone() else {
+        return json(&report(&status, shared.now()));
+    };
+    status.listeners.retain(|listener| listener.app == *app);
+    let mut report = report(&status, shared.now());
+    if let Some(guard) = &mut report.guard {
+        // How it fares is the operator's.
+        guard.counts = None;
     }
-    json(&report(&status, shared.now()))
+    json(&report)
 }
 
 /// `PUT /v1/microphone`.
@@ -195,10 +202,44 @@ pub(crate) fn report(status: &MicrophoneStatus, now: Duration) -> MicrophoneRepo
         enabled: status.enabled,
         state: state_line(&status.state, now),
         muted: status.muted,
+        guard: status.guard.as_ref().map(guard),
         listeners: status.listeners.iter().map(listener).collect(),
         level: status.level.map(level_line),
         overruns: status.overruns,
         losses: status.losses,
+    }
+}
+
+/// The guard beside it.
+fn guard(report: &GuardReport) -> GuardEntry {
+    let GuardReport {
+        state,
+        identity,
+        boots,
+        light,
+        faults,
+        line,
+        sessions,
+        trips,
+    } = *report;
+    GuardEntry {
+        state: state.name().to_owned(),
+        why: state.why().map(str::to_owned),
+        light,
+        identity: identity.map(|identity| identity.to_string()),
+        counts: Some(GuardCounts {
+            boots,
+            sessions,
+            trips,
+            noise: line.noise,
+            forged: line.forged,
+            replayed: line.replayed,
+            lost: line.lost,
+            trips_ever: faults.watchdog_trips,
+            contradictions_ever: faults.contradictions,
+            forged_ever: faults.mac,
+            replayed_ever: faults.replayed,
+        }),
     }
 }
 
@@ -221,6 +262,10 @@ pub(crate) fn state_line(state: &MicrophoneState, now: Duration) -> StateLine {
             why: Some(why.name().to_owned()),
             for_seconds: Some(now.saturating_sub(*since).as_secs()),
             ..named("lost")
+        },
+        MicrophoneState::Withheld { why } => StateLine {
+            why: Some(why.name().to_owned()),
+            ..named("withheld")
         },
     }
 }

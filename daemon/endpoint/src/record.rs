@@ -387,7 +387,8 @@ fn reason(refusal: &Refusal) -> Option<Reason> {
         | Refusal::TranslationNotOffered
         | Refusal::UnsupportedLanguage { .. }
         | Refusal::UnsupportedMediaType
-        | Refusal::MicrophoneDisabled => Some(Reason::Unsupported),
+        | Refusal::MicrophoneDisabled
+        | Refusal::MicrophoneUnguarded => Some(Reason::Unsupported),
         Refusal::Missing { .. }
         | Refusal::Invalid { .. }
         | Refusal::Conflict { .. }

@@ -118,6 +118,8 @@ pub(crate) enum Refusal {
     KeysUnavailable,
     /// The configuration lets nobody listen.
     MicrophoneDisabled,
+    /// The microphone's guard is not there to agree.
+    MicrophoneUnguarded,
     /// What was told was not read in time.
     FellBehind,
     /// The worker of this request failed. The next request gets another one.
@@ -170,6 +172,7 @@ impl Refusal {
             Refusal::StateUnavailable => "state_unavailable",
             Refusal::KeysUnavailable => "keys_unavailable",
             Refusal::MicrophoneDisabled => "microphone_disabled",
+            Refusal::MicrophoneUnguarded => "microphone_unguarded",
             Refusal::FellBehind => "too_slow",
             Refusal::WorkerFailed => "worker_failed",
         }
@@ -211,7 +214,8 @@ impl Refusal {
             | Refusal::DeviceNotProven
             | Refusal::AuditUnavailable
             | Refusal::StateUnavailable
-            | Refusal::KeysUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            | Refusal::KeysUnavailable
+            | Refusal::MicrophoneUnguarded => StatusCode::SERVICE_UNAVAILABLE,
             Refusal::WorkerFailed => StatusCode::BAD_GATEWAY,
         }
     }
@@ -310,6 +314,9 @@ impl Refusal {
             Refusal::KeysUnavailable => "The device's keys are not to be had now.",
             Refusal::MicrophoneDisabled => {
                 "The microphone is turned off in the configuration: nobody listens."
+            }
+            Refusal::MicrophoneUnguarded => {
+                "The guard beside the microphone does not answer, so nobody listens."
             }
             Refusal::FellBehind => "What was told was not read in time.",
             Refusal::WorkerFailed => "The worker of this request failed. Please ask again.",

@@ -30,7 +30,8 @@
     waiting: ["…", "Connecting"],
     on: ["●", "Listening"],
     opening: ["…", "The microphone is being opened"],
-    muted: ["✕", "The microphone is muted", "An operator unmutes it: earnest microphone unmute"],
+    muted: ["✕", "The microphone is muted", "Its switch unmutes it, or: earnest microphone unmute"],
+    withheld: ["!", "The microphone's guard has cut it", "It is opened when the guard agrees."],
     lost: ["!", "The microphone's device is gone", "It is looked for."],
     shut: ["✕", "The device is not proven, so nothing is heard", "earnest status says why."],
     away: ["!", "The daemon does not answer", "It is asked again."],
@@ -44,6 +45,7 @@
   let device = "";
   let isMuted = false;
   let isLost = false;
+  let isWithheld = false;
   let utterance = null;
   let fresh = [];
   let level = null;
@@ -61,7 +63,7 @@
     show(hint, help);
     show(mute, state === "muted" ? "Muted" : "Mute");
     show(words, state === "on" && device ? `${name} · ${device}` : name);
-    mute.disabled = state !== "on" && state !== "opening" && state !== "lost";
+    mute.disabled = !["on", "opening", "lost", "withheld"].includes(state);
     if (fresh.length > 0) {
       const added = document.createDocumentFragment();
       for (const text of fresh) {
@@ -111,7 +113,9 @@
     redraw();
   };
 
-  const settle = (open) => become(isMuted ? "muted" : isLost ? "lost" : open ? "on" : "opening");
+  const closed = () => (isMuted ? "muted" : isLost ? "lost" : isWithheld ? "withheld" : null);
+
+  const settle = (open) => become(closed() ?? (open ? "on" : "opening"));
 
   const tell = (text) => {
     show(note, text);
@@ -125,6 +129,7 @@
     state: (event) => {
       device = event.device || "";
       isLost = event.state === "lost";
+      isWithheld = event.state === "withheld";
       settle(event.state === "open");
     },
     speech_started: () => {

@@ -63,11 +63,11 @@ fn every_state_has_words_and_a_place_in_the_style_where_it_is_a_bad_one() {
     let states = SCRIPT.split("const STATES = {").nth(1).expect("states");
     let states = states.split("\n  };").next().expect("their end");
     for state in [
-        "waiting", "on", "muted", "lost", "shut", "away", "over", "off", "held",
+        "waiting", "on", "muted", "lost", "shut", "away", "over", "off", "held", "withheld",
     ] {
         assert!(states.contains(&format!("    {state}: [")), "{state}");
     }
-    for state in ["muted", "lost", "shut", "over"] {
+    for state in ["muted", "lost", "withheld", "shut", "over"] {
         assert!(
             STYLE.contains(&format!("[data-state=\"{state}\"]")),
             "{state}"

@@ -172,6 +172,7 @@ impl<S: Work> fmt::Debug for Attendance<S> {
 pub(crate) fn not_begun(error: ListenError) -> Refusal {
     match error {
         ListenError::Disabled => Refusal::MicrophoneDisabled,
+        ListenError::Unguarded { .. } => Refusal::MicrophoneUnguarded,
         ListenError::GateClosed => Refusal::DeviceNotProven,
         ListenError::Full { .. } | ListenError::TooManyPhrases { .. } | ListenError::Stopping => {
             Refusal::Busy {

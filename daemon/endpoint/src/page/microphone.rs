@@ -51,6 +51,7 @@ fn standing(microphone: &MicrophoneReport) -> (&'static str, &'static str) {
             "warm" => ("warn", "Open, and nobody listens"),
             "opening" => ("warn", "Being opened"),
             "lost" => ("warn", "Lost"),
+            "withheld" => ("bad", "Cut by its guard"),
             _ => ("note", "Closed"),
         },
     }

@@ -44,7 +44,10 @@ pub use commands::{
 };
 pub use keys::{KeyKind, RotateAnswer, RotateRequest};
 pub use listen::{LevelLine, ListenEvent, PartialLine, StateLine};
-pub use microphone::{DeviceEntry, DevicesAnswer, ListenerEntry, MicrophoneReport, MuteRequest};
+pub use microphone::{
+    DeviceEntry, DevicesAnswer, GuardCounts, GuardEntry, ListenerEntry, MicrophoneReport,
+    MuteRequest,
+};
 pub use people::{ConfirmRequest, EnrolAnswer, LinkAnswer, LinkPurpose, LinkRequest};
 pub use review::{FindingEntry, ReviewAnswer, RightEntry, ScopeUse};
 pub use tokens::{RenewAnswer, TokenAnswer, TokenRequest};
