@@ -85,11 +85,21 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// Says to the tests that there is no core library for the board, and so no image.
-pub(crate) const NONE: &str = "EARNEST_NO_FIRMWARE";
+const NONE: &str = "EARNEST_NO_FIRMWARE";
+/// Says to the tests where the image for the bench is.
+const IMAGE: &str = "EARNEST_GUARD_IMAGE";
 
-/// Whether an image can be built here.
-pub(crate) fn can_be_had() -> bool {
-    Core::first().is_ok()
+/// Gives the tests an image for the bench, or says that there can be none.
+pub(crate) fn for_tests(runner: Program) -> Result<Program> {
+    let Ok(core) = Core::first() else {
+        eprintln!("no core library for {TARGET}: the tests of the guard's image are left out");
+        return Ok(runner.env(NONE, "1"));
+    };
+    let options = BuildOptions {
+        bench: true,
+        core: Some(core),
+    };
+    Ok(runner.env(IMAGE, build(&options)?.to_string_lossy()))
 }
 
 /// What `cargo xtask test` does: the bare-metal build of all three crates, its lints and its size.

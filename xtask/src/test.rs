@@ -147,12 +147,7 @@ fn tests() -> Result<()> {
     } else {
         Program::cargo().args(["test", "--workspace", "--all-targets", "--no-fail-fast"])
     };
-    let runner = with_models(runner)?;
-    if firmware::can_be_had() {
-        return runner.run();
-    }
-    eprintln!("no core library for the guard's board: the tests of its image are left out");
-    runner.env(firmware::NONE, "1").run()
+    firmware::for_tests(with_models(runner)?)?.run()
 }
 
 /// Tells the tests where the models are, whatever the way they were found.
