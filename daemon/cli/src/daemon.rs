@@ -206,6 +206,12 @@ pub(crate) enum DaemonError {
          is false"
     )]
     Disabled,
+    /// The microphone's guard is not there.
+    #[error(
+        "the guard beside the microphone does not answer, or is not this device's, so nobody \
+         listens: `earnest guard status`"
+    )]
+    Unguarded,
     /// A second factor is needed, and none was shown or there is none yet.
     #[error(
         "this takes a second factor: give the code of your authenticator with --code or \
@@ -316,6 +322,7 @@ pub(crate) fn explain(error: ClientError, socket: &Path) -> DaemonError {
         },
         (Some("invalid_audio"), _) => DaemonError::Sound,
         (Some("microphone_disabled"), _) => DaemonError::Disabled,
+        (Some("microphone_unguarded"), _) => DaemonError::Unguarded,
         _ => explain_operating(error),
     }
 }
@@ -391,6 +398,7 @@ impl DaemonError {
             | DaemonError::NotGranted
             | DaemonError::MayNotListen { .. } => Exit::NotAllowed,
             DaemonError::Disabled => Exit::MicrophoneDisabled,
+            DaemonError::Unguarded => Exit::Unguarded,
             DaemonError::SecondFactorRequired | DaemonError::SecondFactorRefused => {
                 Exit::SecondFactor
             }
@@ -485,6 +493,7 @@ mod tests {
             Exit::MicrophoneDisabled,
             true,
         );
+        check(refused("microphone_unguarded"), Exit::Unguarded, true);
         check(refused("app_not_found"), Exit::Unknown, true);
         check(refused("invalid_value"), Exit::Declined, false);
         check(refused("conflict"), Exit::Declined, false);

@@ -101,6 +101,9 @@ pub(crate) enum Exit {
     OperatorFile = 74,
     /// The daemon's configuration lets nobody listen to the microphone.
     MicrophoneDisabled = 75,
+    /// The guard beside the microphone does not answer, is not this device's, or does not take its
+    /// key.
+    Unguarded = 76,
     /// The command that was to be run cannot be executed. (Shells use the same number.)
     NotExecutable = 126,
     /// The command that was to be run is not there. (Shells use the same number.)
@@ -211,6 +214,7 @@ Exit codes:
   73  the audit log is not whole, or not the one that the TPM holds the device to
   74  a file for the daemon or from it cannot be used
   75  the daemon's configuration lets nobody listen to the microphone
+  76  the guard beside the microphone is not there, or not this device's
  126  the command that was to be run cannot be executed
  127  the command that was to be run is not there
  130  interrupted
@@ -266,6 +270,7 @@ mod tests {
         Exit::AuditDamaged,
         Exit::OperatorFile,
         Exit::MicrophoneDisabled,
+        Exit::Unguarded,
         Exit::NotExecutable,
         Exit::NotFound,
         Exit::Interrupted,

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use earnest_guardian::GuardPlace;
 
 use crate::arguments::Size;
 use crate::exit;
+use crate::operate::Seeing;
 
 /// Names the device's folder in the environment.
 pub(crate) const DEVICE_VARIABLE: &str = "EARNEST_DEVICE";
@@ -34,6 +36,9 @@ pub(crate) enum Command {
     /// What the fleet's verifier said of this device.
     #[command(subcommand, after_help = exit::HELP)]
     Result(Verdict),
+    /// The guard beside the microphone: make it known to this device, and see how it is.
+    #[command(subcommand, after_help = exit::HELP)]
+    Guard(Guard),
     /// The model at rest: seal it, and see whether the device may open it.
     #[command(subcommand, after_help = exit::HELP)]
     Model(Model),
@@ -166,6 +171,26 @@ pub(crate) enum Verdict {
         #[arg(long, value_name = "PEM")]
         key: PathBuf,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Guard {
+    /// Give a new guard the key by which it and this device know each other.
+    ///
+    /// The daemon is to be stopped, and the guard's switch at mute, which takes a person's hand. The
+    /// key goes over the line in the clear, once: do this where nobody else has the line.
+    Pair {
+        #[command(flatten)]
+        place: Place,
+        /// Where the guard is, as `guard.device` in the daemon's configuration: a serial device.
+        #[arg(long, value_name = "PATH")]
+        line: GuardPlace,
+        /// Take a new key, so that the guard of before is no longer this device's.
+        #[arg(long = "new-key")]
+        anew: bool,
+    },
+    /// Say how the guard is, as the daemon knows it.
+    Status(Seeing),
 }
 
 #[derive(Debug, Subcommand)]

@@ -4,14 +4,17 @@ use std::path::PathBuf;
 
 use earnest_attester::content::ContentError;
 use earnest_attester::enrol::EnrolError;
+use earnest_attester::guard::GuardKeyError;
 use earnest_attester::keys::KeyFileError;
 use earnest_attester::result::ResultError;
+use earnest_attester::secrets::SecretsError;
 use earnest_attester::software::SoftwareError;
 use earnest_attester::{DeviceError, WritePartsError};
 use earnest_evidence::enrolment::EnrolmentError;
 use earnest_evidence::sealing::SignedVersionError;
 use earnest_evidence::tpm::StructureError;
 use earnest_files::FileError;
+use earnest_guardian::PairError;
 use earnest_package::PackageError;
 use earnest_tpm::{AddressError, MoveVersionError, TpmError};
 
@@ -79,6 +82,15 @@ pub(crate) enum Failure {
     /// The model cannot be sealed or opened.
     #[error(transparent)]
     Content(#[from] ContentError),
+    /// The device's key of its guard is not to be had.
+    #[error(transparent)]
+    GuardKey(#[from] GuardKeyError),
+    /// The guard does not take the key.
+    #[error(transparent)]
+    Pair(#[from] PairError),
+    /// The system gives this program no way to wait.
+    #[error("the system refuses what this program runs on: {0}")]
+    Runtime(std::io::Error),
     /// The plain model is missing or refused.
     #[error(transparent)]
     Plain(#[from] PackageError),
@@ -101,6 +113,9 @@ impl Failure {
             Failure::Enrol(_) | Failure::Raise(_) => Exit::TpmRefuses,
             Failure::Result(ResultError::Tpm(_)) => Exit::Tpm,
             Failure::Result(_) => Exit::ResultRefused,
+            Failure::GuardKey(error) => of_guard_key(error),
+            Failure::Pair(_) => Exit::Unguarded,
+            Failure::Runtime(_) => Exit::Internal,
             Failure::Content(error) => of_content(error),
             Failure::Plain(error) => Exit::from(error),
         }
@@ -111,6 +126,14 @@ fn of_device(error: &DeviceError) -> Exit {
     match error {
         DeviceError::Software(_) | DeviceError::Tpm(_) => Exit::Tpm,
         DeviceError::Provision(_) => Exit::TpmRefuses,
+        _ => Exit::Device,
+    }
+}
+
+fn of_guard_key(error: &GuardKeyError) -> Exit {
+    match error {
+        GuardKeyError::Secrets(SecretsError::Tpm(_)) => Exit::Tpm,
+        GuardKeyError::Secrets(SecretsError::Unseal(_) | SecretsError::Policy(_)) => Exit::Sealed,
         _ => Exit::Device,
     }
 }

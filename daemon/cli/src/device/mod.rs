@@ -4,6 +4,7 @@
 mod arguments;
 mod failure;
 mod files;
+mod guard;
 mod models;
 mod provision;
 mod sealed;
@@ -16,8 +17,9 @@ use earnest_evidence::sealing::SignedVersion;
 
 use crate::console::Console;
 use crate::exit::Exit;
+use crate::operate::guard_status;
 use crate::output;
-use arguments::{Activate, Attest, Enroll, Model, Place, Tpm, Verdict};
+use arguments::{Activate, Attest, Enroll, Guard, Model, Place, Tpm, Verdict};
 use earnest_printable::describe;
 
 pub(crate) use arguments::Command;
@@ -32,6 +34,8 @@ pub(crate) fn run(command: &Command, console: &Console) -> Exit {
         Command::Tpm(command) => tpm(command),
         Command::Attest(attest) => evidence(attest),
         Command::Result(command) => verdict(command),
+        Command::Guard(Guard::Status(seeing)) => return guard_status(seeing, console),
+        Command::Guard(Guard::Pair { place, line, anew }) => guard::pair_guard(place, line, *anew),
         Command::Model(Model::Seal(seal)) => models::seal(seal, console),
         Command::Model(Model::UnsealCheck(check)) => models::unseal_check(check, console),
     };

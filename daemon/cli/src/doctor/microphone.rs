@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use earnest_audio::DeviceWish;
-use earnest_endpoint::shapes::{DeviceEntry, MicrophoneReport};
+use earnest_endpoint::shapes::{DeviceEntry, GuardEntry, MicrophoneReport};
 use earnest_printable::describe;
 use nix::unistd::{Group, User, getgrouplist};
 
@@ -17,6 +17,7 @@ use super::configuration::Told;
 use super::finding::Finding;
 use crate::daemon::{Daemon, DaemonError};
 use crate::listen::loss;
+use crate::operate::guard_line;
 
 const ABOUT: &str = "microphone";
 const SOUND: &str = "sound";
@@ -66,7 +67,9 @@ pub(super) fn ask(daemon: &Daemon, told: &Told, report: Option<&MicrophoneReport
         return Vec::new();
     };
     let devices = daemon.ask(daemon.client().devices());
-    vec![state(report), device(&told.microphone_device, devices)]
+    let mut found = vec![state(report), device(&told.microphone_device, devices)];
+    found.extend(report.guard.as_ref().map(guard));
+    found
 }
 
 fn alsa(configuration: &Path) -> Finding {
@@ -151,6 +154,11 @@ fn state(report: &MicrophoneReport) -> Finding {
         return Finding::warn(ABOUT, found, "earnest microphone unmute");
     }
     match report.state.state.as_str() {
+        "withheld" => Finding::warn(
+            ABOUT,
+            "closed, as its guard does not agree",
+            "earnest guard status",
+        ),
         "lost" => Finding::wrong(
             ABOUT,
             loss(report.state.why.as_deref().unwrap_or_default()),
@@ -164,6 +172,29 @@ fn state(report: &MicrophoneReport) -> Finding {
                 report.listeners.len()
             ),
         ),
+    }
+}
+
+/// How the guard beside it is.
+fn guard(guard: &GuardEntry) -> Finding {
+    const ABOUT: &str = "guard";
+    let found = guard_line(guard);
+    match (guard.state.as_str(), guard.why.as_deref()) {
+        ("absent", _) => Finding::wrong(
+            ABOUT,
+            found,
+            "plug it in; `guard.device` names its line, to which the daemon's user needs access",
+        ),
+        ("unpaired", _) => {
+            Finding::wrong(ABOUT, found, "systemctl stop earnestd; earnest guard pair")
+        }
+        ("cut", Some("contradiction" | "memory")) => Finding::wrong(
+            ABOUT,
+            found,
+            "have its board looked at; take no sound with it",
+        ),
+        ("connecting" | "cut", _) => Finding::warn(ABOUT, found, "earnest guard status"),
+        _ => Finding::ok(ABOUT, found),
     }
 }
 
@@ -272,6 +303,7 @@ mod tests {
         };
         assert_eq!(state(&report("off", false)).grade, Grade::Ok);
         assert_eq!(state(&report("off", true)).grade, Grade::Warn);
+        assert_eq!(state(&report("withheld", false)).grade, Grade::Warn);
         let lost = state(&report("lost", false));
         assert_eq!(lost.grade, Grade::Wrong);
         assert_eq!(lost.found, "the daemon may not open the microphone");

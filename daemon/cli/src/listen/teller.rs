@@ -154,6 +154,7 @@ fn notice(event: &ListenEvent) -> Option<String> {
             state, device, why, ..
         }) => match state.as_str() {
             "open" => open(device.as_deref().unwrap_or("a device without a name")),
+            "withheld" => Some("the microphone's guard has cut it".to_owned()),
             "lost" => lost(why.as_deref().unwrap_or_default()),
             _ => None,
         },

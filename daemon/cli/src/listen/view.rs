@@ -30,6 +30,8 @@ enum Link {
 enum Device {
     Unknown,
     Closed,
+    /// Its guard does not agree.
+    Withheld,
     Opening,
     Open,
     /// Why: a sentence's end.
@@ -131,6 +133,7 @@ impl View {
             Device::Lost(why) => return told(&format!("{why}; looking for it")),
             Device::Opening | Device::Unknown => return told("opening the microphone"),
             Device::Closed => return told("the microphone is closed"),
+            Device::Withheld => return told("the microphone's guard has cut it"),
             Device::Open => {}
         }
         match &self.speech {
@@ -153,6 +156,7 @@ impl Device {
             "off" => Device::Closed,
             "opening" => Device::Opening,
             "open" | "warm" => Device::Open,
+            "withheld" => Device::Withheld,
             "lost" => Device::Lost(loss(line.why.as_deref().unwrap_or_default())),
             _ => Device::Unknown,
         }

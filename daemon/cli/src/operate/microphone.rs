@@ -9,7 +9,7 @@ use earnest_printable::printable;
 use super::arguments::{Microphone, MicrophoneCommand, Seeing};
 use super::failure::OperateError;
 use super::table::table;
-use super::{daemon, say};
+use super::{daemon, guard_line, say};
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::explain;
@@ -79,6 +79,7 @@ pub(crate) fn lines(report: &MicrophoneReport) -> Vec<String> {
         format!("{app}{user} {what}, for {since}")
     };
     let mut lines = vec![heard(report)];
+    lines.extend(report.guard.as_ref().map(guard_line));
     lines.extend(report.listeners.iter().map(listener));
     lines
 }
@@ -86,6 +87,10 @@ pub(crate) fn lines(report: &MicrophoneReport) -> Vec<String> {
 fn heard(report: &MicrophoneReport) -> String {
     if !report.enabled {
         return "nothing: the configuration lets nobody listen to the microphone".to_owned();
+    }
+    let guard = report.guard.as_ref();
+    if guard.is_some_and(|guard| guard.state == "muted") {
+        return "nothing: the microphone is muted by the switch beside it".to_owned();
     }
     if report.muted {
         return "nothing: the microphone is muted, until `earnest microphone unmute`".to_owned();
@@ -102,6 +107,7 @@ fn heard(report: &MicrophoneReport) -> String {
         .map(|rate| format!(" at {rate} Hz"))
         .unwrap_or_default();
     match state.as_str() {
+        "withheld" => "nothing: the microphone is closed, as its guard does not agree".to_owned(),
         "off" => "nothing: the microphone is closed, as nobody listens".to_owned(),
         "warm" => "the microphone is OPEN, though nobody listens (`microphone.warm`)".to_owned(),
         "opening" => "nothing yet: the microphone is being opened".to_owned(),
@@ -183,6 +189,14 @@ mod tests {
         };
         check(json!({ "state": "off" }), "as nobody listens");
         check(json!({ "muted": true }), "earnest microphone unmute");
+        check(
+            json!({ "muted": true, "guard": { "state": "muted", "light": false } }),
+            "by the switch beside it",
+        );
+        check(
+            json!({ "state": "withheld", "why": "guard_absent" }),
+            "guard does not agree",
+        );
         check(json!({ "enabled": false }), "lets nobody listen");
         check(
             json!({ "state": "lost", "why": "vanished", "for_seconds": 61 }),

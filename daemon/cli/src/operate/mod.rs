@@ -14,6 +14,7 @@ mod certificate;
 mod commands;
 mod enrol;
 mod failure;
+mod guard;
 mod keys;
 mod microphone;
 mod open;
@@ -39,7 +40,8 @@ use arguments::{Access, Acting, Keys, Operator, Report};
 use failure::OperateError;
 
 pub(crate) use alerts::line as alert_line;
-pub(crate) use arguments::Command;
+pub(crate) use arguments::{Command, Seeing};
+pub(crate) use guard::line as guard_line;
 pub(crate) use microphone::lines as microphone_lines;
 
 /// Does what a command says; says on `console` what went wrong.
@@ -63,6 +65,14 @@ pub(crate) fn run(command: &Command, console: &Console) -> Exit {
         }
     };
     done.unwrap_or_else(|error| {
+        console.say(&format!("earnest: {}", describe(&error)));
+        error.exit()
+    })
+}
+
+/// Says how the guard is; says on `console` what went wrong.
+pub(crate) fn guard_status(seeing: &Seeing, console: &Console) -> Exit {
+    guard::status(seeing, console).unwrap_or_else(|error| {
         console.say(&format!("earnest: {}", describe(&error)));
         error.exit()
     })
