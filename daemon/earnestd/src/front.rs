@@ -10,6 +10,7 @@ use earnest_endpoint::{
     House, Proof, RotateError, SaveError, Serving,
 };
 use earnest_gate::Status;
+use earnest_guardian::Guardian;
 use earnest_policy::AppId;
 use earnest_telemetry::KeyKind;
 
@@ -22,6 +23,9 @@ use crate::rotation::Rotation;
 
 /// How long a question may take that makes the TPM sign or unseal: slow ones take seconds.
 const ASKING: Duration = Duration::from_secs(30);
+
+/// What is said where nothing is served without the guard.
+const MISSING: &str = "the guard beside the microphone is not there (`guard.uploads` is false)";
 
 /// The daemon, as the endpoint sees it.
 pub struct Front {
@@ -37,12 +41,24 @@ pub struct Front {
     pub rotation: Arc<Rotation>,
     /// The folder of the audit log.
     pub audit: PathBuf,
+    /// The guard, where nothing is served while it is not there.
+    pub guard: Option<Guardian>,
     /// Whether the TPM is one in software.
     pub software_tpm: bool,
 }
 
+impl Front {
+    fn misses_guard(&self) -> bool {
+        let guard = self.guard.as_ref();
+        guard.is_some_and(|guard| !guard.state().is_there())
+    }
+}
+
 impl House for Front {
     fn serving(&self) -> Option<Serving> {
+        if self.misses_guard() {
+            return None;
+        }
         // The gate first: a pool of a later opening cannot be served with an earlier leave.
         let open = self.gatehouse.open()?;
         let pool = self.workers.pool()?;
@@ -54,7 +70,9 @@ impl House for Front {
     }
 
     fn trouble(&self) -> Option<String> {
-        self.gatehouse.trouble()
+        let trouble = self.gatehouse.trouble();
+        let missing = self.misses_guard().then(|| MISSING.to_owned());
+        trouble.or(missing)
     }
 
     fn sandbox(&self) -> Option<String> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use earnest_attester::authority::{AuthorityError, CertifyError};
 use earnest_attester::content::ContentError;
+use earnest_attester::guard::GuardKeyError;
 use earnest_attester::keys::KeyFileError;
 use earnest_attester::result::ResultError;
 use earnest_attester::secrets::{SecretId, SecretsError};
@@ -214,6 +215,9 @@ pub enum GroundError {
     /// A secret of the device's own is not to be had.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
+    /// It is not known what the guard is known by.
+    #[error(transparent)]
+    Guard(#[from] GuardKeyError),
     /// What lies beside a secret as its public half is not its.
     #[error("the public half of {id} is another's: somebody replaced it")]
     OtherPublicHalf {

@@ -7,6 +7,7 @@
 //! - [`kept`] and [`records`]: what the daemon keeps encrypted, and the audit log; [`rotation`] and
 //!   [`duties`]: what is done to both by the clock.
 //! - [`microphone`]: the process that has the microphone, and who listens to it.
+//! - [`guard`]: the guard beside it, and the key that the two know each other by.
 //! - [`front`]: the daemon as the endpoint sees it.
 //! - [`run`]: all of it together, until the daemon is told to end.
 
@@ -22,6 +23,7 @@ pub mod exit;
 pub mod front;
 pub mod gatehouse;
 pub mod ground;
+pub mod guard;
 pub mod guardian;
 pub mod kept;
 pub mod log;

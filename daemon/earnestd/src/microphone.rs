@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use earnest_audio::{CaptureProgram, Microphone, MicrophoneOptions};
+use earnest_guardian::Guardian;
 use earnest_live::{Live, LiveSettings};
 use earnest_telemetry::Telemetry;
 
@@ -35,7 +36,17 @@ pub fn capture(arguments: Vec<OsString>) -> ExitCode {
 }
 
 /// The microphone that is configured, closed until somebody listens or it is to stay open.
-pub fn live(configuration: &Configuration, program: &Path, telemetry: Telemetry) -> Live {
+/// Where there is a guard, it has its say.
+pub fn live(
+    configuration: &Configuration,
+    program: &Path,
+    telemetry: Telemetry,
+    guard: Option<Guardian>,
+) -> Live {
+    let required = configuration
+        .guard
+        .as_ref()
+        .is_some_and(|guard| guard.required);
     let settings = &configuration.microphone;
     let program = CaptureProgram {
         program: program.to_owned(),
@@ -63,7 +74,10 @@ pub fn live(configuration: &Configuration, program: &Path, telemetry: Telemetry)
         capture: Some(program.clone()),
     };
     let make = move || Box::new(Microphone::open(program.clone(), options.clone())) as _;
-    Live::new(settings, make, telemetry)
+    match guard {
+        Some(guard) => Live::guarded(settings, make, telemetry, guard, required),
+        None => Live::new(settings, make, telemetry),
+    }
 }
 
 fn environment() -> Vec<(OsString, OsString)> {

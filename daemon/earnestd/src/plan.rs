@@ -6,7 +6,7 @@ use std::time::Duration;
 use earnest_audio::DeviceWish;
 use earnest_policy::AnswerRules;
 
-use crate::configuration::{Configuration, Exposed, MicrophoneSettings, Mode};
+use crate::configuration::{Configuration, Exposed, GuardSettings, MicrophoneSettings, Mode};
 
 /// A configuration, told to a person.
 pub struct Plan<'a>(pub &'a Configuration);
@@ -81,6 +81,7 @@ fn lines(told: &Configuration) -> Vec<String> {
     }
     lines.extend([
         told_of_microphone(&told.microphone),
+        told_of_guard(told.guard.as_ref()),
         format!("serves: programs of {}", users(&allow.apps)),
         format!("operated by: {}", users(&allow.operators)),
         format!("audited by: {}", users(&allow.auditors)),
@@ -164,6 +165,21 @@ fn told_of_microphone(microphone: &MicrophoneSettings) -> String {
     )
 }
 
+fn told_of_guard(guard: Option<&GuardSettings>) -> String {
+    let Some(guard) = guard else {
+        return "guard: none".to_owned();
+    };
+    let required = match guard.required {
+        true => "nobody listens unless it agrees",
+        false => "DONE WITHOUT where it is not there",
+    };
+    let uploads = match guard.uploads {
+        true => "uploads are served without it",
+        false => "nothing is served without it",
+    };
+    format!("guard: at {}; {required}; {uploads}", guard.place)
+}
+
 fn told_of_answers(answers: &AnswerRules) -> String {
     let mut rules = Vec::new();
     if let Some(floor) = answers.certainty_floor() {
@@ -228,6 +244,7 @@ mod tests {
             "no fleet is asked",
             "Unix socket /run/earnest/earnest.sock",
             "microphone: the system's own choice, open while somebody listens, 16 listeners",
+            "guard: none",
         ] {
             assert!(said.contains(line), "no {line} in:\n{said}");
         }
@@ -239,7 +256,7 @@ mod tests {
         let said = told(
             "[gate]\nmode = \"fleet\"\nresult_key = \"/k\"\ngrace_seconds = 90\n[listen]\nunix = \"\"\n\
              clear_text = [\"127.0.0.1:80\"]\nwyoming = [\"127.0.0.1:10300\"]\n\
-             [microphone]\nwarm = true\n[allow]\napps = [7, 8]",
+             [microphone]\nwarm = true\n[guard]\ndevice = \"/dev/ttyACM0\"\nrequired = false\n[allow]\napps = [7, 8]",
         );
         for line in [
             "CLEAR TEXT on 127.0.0.1:80",
@@ -248,6 +265,7 @@ mod tests {
             "programs of uid 7 and 8",
             "the Wyoming protocol, known by the caller's user alone, on 127.0.0.1:10300",
             "ALWAYS OPEN",
+            "guard: at /dev/ttyACM0; DONE WITHOUT where it is not there; uploads are served",
         ] {
             assert!(said.contains(line), "no {line} in:\n{said}");
         }

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use earnest_anomaly::Watch;
 use earnest_endpoint::{Limits, Parts, ServedModel, collect, serve};
 use earnest_gate::{Mode, Schedule};
+use earnest_guardian::Guardian as Guard;
 use earnest_listen::{BindError, Listeners, Plan, TlsIdentity, UnixPlan, WyomingPlan};
 use earnest_live::Live;
 use earnest_policy::{AllowList, Policy};
@@ -28,6 +29,7 @@ use crate::duties::Duties;
 use crate::front::Front;
 use crate::gatehouse::Gatehouse;
 use crate::ground::Keeper;
+use crate::guard;
 use crate::guardian::{Guardian, GuardianSettings};
 use crate::kept::Kept;
 use crate::microphone;
@@ -133,6 +135,10 @@ pub async fn run(
     let attempted = guardian.attempted();
     let guarding = tokio::spawn(guardian.run(stopping.clone()));
     let mut beside = JoinSet::new();
+    if let Some(guard) = &house.guard {
+        let keeper = house.keeper.clone();
+        beside.spawn(guard::introduce(guard.clone(), keeper, attempted.clone()));
+    }
     beside.spawn(announce(
         certificates,
         asked_for,
@@ -204,6 +210,7 @@ struct House {
     gatehouse: Arc<Gatehouse>,
     workers: Arc<Workers>,
     live: Live,
+    guard: Option<Guard>,
     keeper: Keeper<DeviceGround>,
 }
 
@@ -243,8 +250,11 @@ impl House {
         )?;
         // A worker is this very program, also when another has taken its name meanwhile.
         let program = Path::new("/proc/self/exe").to_owned();
+        let guard = configuration.guard.as_ref();
+        let guard = guard.map(|settings| guard::look_for(settings, telemetry.clone()));
         Ok(House {
-            live: microphone::live(configuration, &program, telemetry.clone()),
+            live: microphone::live(configuration, &program, telemetry.clone(), guard.clone()),
+            guard,
             gatehouse: Arc::new(Gatehouse::new(mode, schedule, clock.clone())),
             workers: Arc::new(Workers::new(
                 configuration.workers.clone(),
@@ -310,6 +320,12 @@ impl House {
         )
     }
 
+    /// The guard, where nothing is served without it.
+    fn needed_guard(&self, configuration: &Configuration) -> Option<Guard> {
+        let settings = configuration.guard.as_ref()?;
+        self.guard.clone().filter(|_| !settings.uploads)
+    }
+
     fn parts(&self, configuration: &Configuration, rotation: &Arc<Rotation>) -> Parts {
         Parts {
             policy: Arc::clone(&self.policy),
@@ -327,6 +343,7 @@ impl House {
                 keeper: self.keeper.clone(),
                 rotation: Arc::clone(rotation),
                 audit: self.records.folder.clone(),
+                guard: self.needed_guard(configuration),
                 software_tpm: self.records.software_tpm,
             }),
             live: Some(self.live.clone()),

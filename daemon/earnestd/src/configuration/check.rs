@@ -43,6 +43,7 @@ pub(super) fn configuration(
         apps: conduct::apps(&raw.apps)?,
         answers: conduct::answers(&raw.answers)?,
         microphone: microphone::microphone(raw.microphone)?,
+        guard: microphone::guard(&raw.guard)?,
         workers: workers(&raw.workers)?,
         limits: limits(&raw.limits)?,
         audit: conduct::audit(&raw.audit)?,

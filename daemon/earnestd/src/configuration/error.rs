@@ -3,6 +3,7 @@
 use earnest_anomaly::ThresholdsError;
 use earnest_audio::PatternError;
 use earnest_files::FileError;
+use earnest_guardian::PlaceError;
 use earnest_listen::{AddressError, UnixPathError, WyomingPlaceError};
 use earnest_policy::{AnswerRulesError, LimitsError};
 
@@ -99,6 +100,15 @@ pub enum ConfigurationError {
         /// Why it is refused.
         #[source]
         reason: PatternError,
+    },
+    /// No place of a guard.
+    #[error("`{key}`: {reason}")]
+    Guard {
+        /// The key, with its section.
+        key: &'static str,
+        /// Why it is refused.
+        #[source]
+        reason: PlaceError,
     },
     /// More entries than a list may have.
     #[error("`{key}` has {found} entries; expected are at most {most}")]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use earnest_audio::DeviceWish;
 use earnest_channel::{MAX_LIVE_SILENCE, MIN_LIVE_SILENCE};
+use earnest_guardian::GuardPlace;
 
 use super::check::Range;
 use super::{ConfigurationError, raw};
@@ -31,6 +32,40 @@ pub struct MicrophoneSettings {
     pub muted: bool,
     /// Whether the device waits for its reader, because it has no clock of its own.
     pub lossless: bool,
+}
+
+/// The guard beside the microphone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuardSettings {
+    /// Where it is.
+    pub place: GuardPlace,
+    /// Whether sound is taken only while it agrees.
+    pub required: bool,
+    /// Whether anything is served while it is not there.
+    pub uploads: bool,
+}
+
+pub(super) fn guard(raw: &raw::Guard) -> Result<Option<GuardSettings>, ConfigurationError> {
+    if raw.device.is_empty() {
+        let idle = |key| ConfigurationError::Idle {
+            key,
+            because: "`guard.device` names no guard",
+        };
+        return match (raw.required, raw.uploads) {
+            (false, _) => Err(idle("guard.required")),
+            (true, false) => Err(idle("guard.uploads")),
+            (true, true) => Ok(None),
+        };
+    }
+    let place = raw.device.parse();
+    Ok(Some(GuardSettings {
+        place: place.map_err(|reason| ConfigurationError::Guard {
+            key: "guard.device",
+            reason,
+        })?,
+        required: raw.required,
+        uploads: raw.uploads,
+    }))
 }
 
 pub(super) fn microphone(raw: raw::Microphone) -> Result<MicrophoneSettings, ConfigurationError> {

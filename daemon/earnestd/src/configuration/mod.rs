@@ -30,7 +30,7 @@ use earnest_policy::{AnswerRules, AppLimits};
 use nix::unistd::{Gid, Group, Uid, User};
 
 pub use error::ConfigurationError;
-pub use microphone::MicrophoneSettings;
+pub use microphone::{GuardSettings, MicrophoneSettings};
 
 /// Where the file is, unless told otherwise.
 pub const DEFAULT_PATH: &str = "/etc/earnest/earnestd.toml";
@@ -62,6 +62,8 @@ pub struct Configuration {
     pub answers: AnswerRules,
     /// The microphone, and how it is listened to.
     pub microphone: MicrophoneSettings,
+    /// The guard beside the microphone; none where there is none.
+    pub guard: Option<GuardSettings>,
     /// The processes that hear.
     pub workers: WorkerSettings,
     /// What a request may take.

@@ -15,6 +15,7 @@ pub(super) struct File {
     pub(super) apps: Apps,
     pub(super) answers: Answers,
     pub(super) microphone: Microphone,
+    pub(super) guard: Guard,
     pub(super) workers: Workers,
     pub(super) limits: Limits,
     pub(super) audit: Audit,
@@ -200,6 +201,25 @@ impl Default for Microphone {
             listeners: 16,
             muted: false,
             lossless: false,
+        }
+    }
+}
+
+/// The guard beside the microphone.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Guard {
+    pub(super) device: String,
+    pub(super) required: bool,
+    pub(super) uploads: bool,
+}
+
+impl Default for Guard {
+    fn default() -> Guard {
+        Guard {
+            device: String::new(),
+            required: true,
+            uploads: true,
         }
     }
 }
