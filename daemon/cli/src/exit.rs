@@ -225,7 +225,7 @@ A reader that closes the pipe (as head does) ends the command quietly with 0.";
 mod tests {
     use super::*;
 
-    const ALL: [Exit; 47] = [
+    const ALL: [Exit; 48] = [
         Exit::Success,
         Exit::Internal,
         Exit::Usage,
