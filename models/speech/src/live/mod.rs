@@ -20,7 +20,7 @@ mod stable;
 
 use std::sync::Arc;
 
-use earnest_transcript::{Milliseconds, Segment};
+use earnest_transcript::{Milliseconds, Phrase, Segment};
 
 use crate::finder::SpeechFinder;
 use crate::segmenter::{SegmenterConfig, SegmenterEvent, SegmenterOptions};
@@ -208,7 +208,7 @@ impl<R: Reread, D: DetectSpeech> Live<R, D> {
     /// before. Text that is wanted in the middle of an utterance is told from its start. Where it
     /// is wanted no more, the utterance is told to be over with the next sound, and nothing of it
     /// is told again.
-    pub fn tune(&mut self, text: bool, phrases: &[String]) {
+    pub fn tune(&mut self, text: bool, phrases: &[Phrase]) {
         self.reader.tune(text, phrases);
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use earnest_transcript::Milliseconds;
+use earnest_transcript::{Milliseconds, Phrase};
 
 use super::pace::Pace;
 use super::stable::Agreement;
@@ -12,8 +12,8 @@ use crate::scribe::{Writer, line};
 use crate::segmenter::{Boundary, OpenSegment, Segment, SegmenterOptions};
 use crate::transcriber::{SURE_OF_SPEECH, second_look, settle};
 use crate::{
-    DecodeOptions, Extent, FRAME_SAMPLES, GOES_ON, Hypothesis, Reread, SAMPLE_RATE, Score,
-    SpeechError, Spotter, Tokenizer, nothing_said,
+    DecodeOptions, Extent, FRAME_SAMPLES, Hypothesis, Reread, SAMPLE_RATE, Score, SpeechError,
+    Spotter, Tokenizer, nothing_said,
 };
 
 /// Frames of speech before the first reading, a fifth of a second: the first syllable. What is
@@ -86,10 +86,10 @@ impl<R: Reread> Reader<R> {
         }
     }
 
-    pub(super) fn tune(&mut self, text: bool, phrases: &[String]) {
+    pub(super) fn tune(&mut self, text: bool, phrases: &[Phrase]) {
         self.options.text = text;
         self.spotter = Spotter::new(&self.writer.tokenizer, phrases);
-        self.wakes = phrases.iter().any(|phrase| phrase.ends_with(GOES_ON));
+        self.wakes = phrases.iter().any(|phrase| phrase.wakes);
         if let Some(utterance) = &self.utterance {
             self.spotter.begin(self.cut == Some(utterance.start));
         }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::pace::WAGE;
 use super::*;
-use crate::{DecodeOptions, FRAME_SAMPLES, GOES_ON, Hypothesis};
+use crate::{DecodeOptions, FRAME_SAMPLES, Hypothesis};
 
 /// Says that a frame is speech when it is loud.
 struct Loud;
@@ -291,7 +291,7 @@ fn without_text_phrases_are_looked_for_and_not_a_word_is_told() {
         ..LiveOptions::default()
     };
     let mut live = Live::new(&mut talk, Loud, tokenizer(), options);
-    live.tune(false, &[format!("w10 w11{GOES_ON}"), "w12".to_owned()]);
+    live.tune(false, &[Phrase::waking("w10 w11"), Phrase::command("w12")]);
     let mut events = Vec::new();
     for block in sound(5.0, &[(1.0, 3.0)]).chunks(640) {
         events.extend(live.push(block, false).unwrap());

@@ -1,8 +1,8 @@
 //! Spots phrases: which of a list was said, and not a word more.
 //!
 //! A [`Spotter`] is asked about the segment under way whenever somebody has read a hypothesis of
-//! it, and once more when the segment has ended. A phrase that ends in [`GOES_ON`] is one that
-//! wakes: it may be followed by more speech, and is looked for at the beginning of the segment,
+//! it, and once more when the segment has ended. A phrase that wakes
+//! ([`earnest_transcript::Phrase::wakes`]) may be followed by more speech, and is looked for at the beginning of the segment,
 //! before its end too. Every other phrase is a command: the whole segment, or all that follows a
 //! phrase that wakes.
 //!
@@ -30,9 +30,6 @@ use encode::Encoder;
 use evidence::Evidence;
 use phrase::Phrase;
 use said::Said;
-
-/// What a phrase ends in that may be followed by more speech: `"hey earnest…"`.
-pub const GOES_ON: char = '\u{2026}';
 
 /// Tokens that one look may force on the decoder, which bounds its work: a tenth of a second
 /// of one core with tiny. Three phrases that wake take about thirty, a command eight.
@@ -141,14 +138,14 @@ impl Spotter {
     /// A spotter of `phrases`, whose places in the list are what it answers. A phrase without a
     /// letter or digit, or one that the vocabulary cannot write, is never found. A caller bounds
     /// the list and its phrases.
-    pub fn new(tokenizer: &Tokenizer, phrases: &[String]) -> Spotter {
+    pub fn new(tokenizer: &Tokenizer, phrases: &[earnest_transcript::Phrase]) -> Spotter {
         let phrases = match phrases {
             [] => Vec::new(),
             phrases => {
                 let encoder = Encoder::new(tokenizer);
                 let phrases = phrases.iter().enumerate();
                 let phrases =
-                    phrases.filter_map(|(place, text)| Phrase::new(place, text, &encoder));
+                    phrases.filter_map(|(place, phrase)| Phrase::new(place, phrase, &encoder));
                 phrases.collect()
             }
         };
