@@ -32,6 +32,11 @@ const TIME_TO_LOOK: Duration = Duration::from_secs(5);
 /// reader without its turn.
 const RING_SECONDS: usize = 1;
 
+/// What a sound server is asked for at once, over what is wished for. It keeps no more for us than
+/// that and hands over half of it at a time; what it is late by more, on a busy machine, is lost
+/// without a word.
+const SERVER_BUFFERS: u32 = 4;
+
 /// Names a configuration of ALSA's.
 const ALSA_CONFIGURATION: &str = "ALSA_CONFIG_PATH";
 
@@ -113,9 +118,14 @@ pub(super) struct Opened {
 pub(super) fn open(options: &MicrophoneOptions) -> Result<Opened, OpenError> {
     let device = find(&options.device)?;
     let name = name_of(&device);
+    let by_server = device.id().is_ok_and(|id| id.host() == HostId::PulseAudio);
+    let wished = match by_server {
+        true => options.buffer.saturating_mul(SERVER_BUFFERS),
+        false => options.buffer,
+    };
     let mut refused = None;
     for choice in choices(offers(&device)?.into_iter(), options.rate) {
-        let frames = frames(choice, options.buffer);
+        let frames = frames(choice, wished);
         // A device that cannot do the buffer is asked for its own.
         for buffer in [BufferSize::Fixed(frames), BufferSize::Default] {
             match start(&device, choice, buffer, options.lossless) {
