@@ -5,6 +5,9 @@
 //! back, and the final text begins with it, because every later reading is made to. What follows
 //! is tentative.
 //!
+//! The final of an utterance that follows another soon is read together with that one, as a file
+//! is; see `context`.
+//!
 //! There is no clock: readings are paced by samples. See `pace` for the bound on work.
 //!
 //! One utterance is [`LiveEvent::SpeechStarted`], any number of [`LiveEvent::Partial`], one
@@ -14,6 +17,7 @@
 //!
 //! What nobody wants is not done: without text and phrases the recogniser does not run.
 
+mod context;
 mod pace;
 mod reader;
 mod stable;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use earnest_transcript::{Milliseconds, Phrase};
 
+use super::context::{Before, Context};
 use super::pace::Pace;
 use super::stable::Agreement;
 use super::{LEAST_BEFORE_CUT, LiveEvent, LiveOptions};
@@ -46,11 +47,19 @@ struct Utterance {
     read: usize,
 }
 
-/// A segment that was read before it was known to be over: where it ends, and what was read.
+/// What was read of a segment that is over, or seems to be.
+struct Reading<E> {
+    /// For who wants text.
+    text: Hypothesis,
+    /// The segment without what was said before it, and what was read of that alone: for the
+    /// phrases, and only where there are any or nothing was said before.
+    alone: Option<(E, Hypothesis)>,
+}
+
+/// A segment that was read before it was known to be over, and where it ends.
 struct Ready<E> {
     end: u64,
-    encoded: E,
-    hypothesis: Hypothesis,
+    reading: Reading<E>,
 }
 
 /// What a [`super::Live`] does with the segments that are found.
@@ -64,6 +73,7 @@ pub(super) struct Reader<R: Reread> {
     pace: Pace,
     utterance: Option<Utterance>,
     ready: Option<Ready<R::Encoded>>,
+    context: Context,
     /// Where the segment before was cut, if it was, because it was full.
     cut: Option<u64>,
 }
@@ -82,6 +92,7 @@ impl<R: Reread> Reader<R> {
             pace: Pace::default(),
             utterance: None,
             ready: None,
+            context: Context::default(),
             cut: None,
         }
     }
@@ -90,6 +101,11 @@ impl<R: Reread> Reader<R> {
         self.options.text = text;
         self.spotter = Spotter::new(&self.writer.tokenizer, phrases);
         self.wakes = phrases.iter().any(|phrase| phrase.wakes);
+        // Other phrases may want what was not kept.
+        self.ready = None;
+        if !text {
+            self.context.clear();
+        }
         if let Some(utterance) = &self.utterance {
             self.spotter.begin(self.cut == Some(utterance.start));
         }
@@ -158,21 +174,24 @@ impl<R: Reread> Reader<R> {
             let ready = ready.filter(|ready| {
                 ready.end == end
                     && segment.boundary == Boundary::Pause
-                    && ready.hypothesis.tokens.starts_with(stable)
+                    && ready.reading.text.tokens.starts_with(stable)
             });
-            let (encoded, hypothesis) = match ready {
-                Some(ready) => (ready.encoded, ready.hypothesis),
-                None => self.read_whole(&segment, &sound, stable)?,
+            let reading = match ready {
+                Some(ready) => ready.reading,
+                None => self.read_whole(&segment, &sound, stable, telling)?,
             };
             let extent = match segment.boundary {
                 Boundary::Limit => Extent::Cut,
                 Boundary::Pause | Boundary::End => Extent::Whole,
             };
-            self.spot(&encoded, &hypothesis, extent, end, events)?;
+            if let Some((encoded, hypothesis)) = &reading.alone {
+                self.spot(encoded, hypothesis, extent, end, events)?;
+            }
             if telling {
                 let tokenizer = &self.writer.tokenizer;
-                let text = settle(tokenizer, segment, &sound, hypothesis, stable.len());
+                let text = settle(tokenizer, segment, &sound, reading.text, stable.len());
                 if let Ok(text) = text {
+                    self.context.keep(&text);
                     events.push(LiveEvent::Segment(self.writer.segment(text)?));
                 }
             }
@@ -188,18 +207,66 @@ impl<R: Reread> Reader<R> {
         segment: &Segment,
         sound: &SoundMeasures,
         stable: &[u32],
-    ) -> Result<(R::Encoded, Hypothesis), SpeechError> {
-        let options = self.decode();
-        let encoded = self.recognizer.encode(&segment.pcm)?;
-        let hypothesis = self.recognizer.read(&encoded, stable, &options)?;
+        telling: bool,
+    ) -> Result<Reading<R::Encoded>, SpeechError> {
+        let before = self.before(segment.start, segment.pcm.len(), telling);
+        let reading = self.read_behind(before, &segment.pcm, stable)?;
         match second_look(segment, sound) {
-            Some(close) if hypothesis.tokens.is_empty() => {
-                let encoded = self.recognizer.encode(close)?;
-                let hypothesis = self.recognizer.read(&encoded, stable, &options)?;
-                Ok((encoded, hypothesis))
+            Some(close) if reading.text.tokens.is_empty() => {
+                self.read_alone(close, stable, &self.decode())
             }
-            _ => Ok((encoded, hypothesis)),
+            _ => Ok(reading),
         }
+    }
+
+    /// What a segment is read behind, if it is read for its text and that can be paid for.
+    fn before(&self, start: u64, samples: usize, telling: bool) -> Option<Before> {
+        let wanted = telling && self.pace.allows_final();
+        wanted
+            .then(|| self.context.before(start, samples))
+            .flatten()
+    }
+
+    /// Reads `pcm` behind what was said before it. Somebody has paid for `pcm` once.
+    fn read_behind(
+        &mut self,
+        before: Option<Before>,
+        pcm: &[f32],
+        stable: &[u32],
+    ) -> Result<Reading<R::Encoded>, SpeechError> {
+        let Some(before) = before else {
+            return self.read_alone(pcm, stable, &self.decode());
+        };
+        self.pace.spend(before.pcm.len());
+        let encoded = self.recognizer.encode(&[&before.pcm, pcm].concat())?;
+        let prefix = [&before.tokens, stable].concat();
+        let both = self.recognizer.read(&encoded, &prefix, &self.decode())?;
+        let text = before.part(both, stable);
+        match text {
+            Some(text) if self.spotter.is_empty() => Ok(Reading { text, alone: None }),
+            text => {
+                self.pace.spend(pcm.len());
+                let reading = self.read_alone(pcm, stable, &self.decode())?;
+                Ok(Reading {
+                    text: text.unwrap_or(reading.text),
+                    ..reading
+                })
+            }
+        }
+    }
+
+    fn read_alone(
+        &mut self,
+        pcm: &[f32],
+        stable: &[u32],
+        options: &DecodeOptions,
+    ) -> Result<Reading<R::Encoded>, SpeechError> {
+        let encoded = self.recognizer.encode(pcm)?;
+        let hypothesis = self.recognizer.read(&encoded, stable, options)?;
+        Ok(Reading {
+            text: hypothesis.clone(),
+            alone: Some((encoded, hypothesis)),
+        })
     }
 
     /// Looks at the open segment, and reads it if that is due.
@@ -236,29 +303,32 @@ impl<R: Reread> Reader<R> {
         if sound.judge() != Verdict::Keep {
             return Ok(());
         }
-        self.pace.spend(due.samples);
-        let options = match due.whole {
-            true => self.decode(),
+        let heard = open.start + due.samples as u64;
+        let stable = utterance.agreement.stable();
+        let reading = if due.whole {
+            let before = self.before(open.start, due.samples, telling);
+            self.pace.spend(due.samples);
+            self.read_behind(before, pcm, stable)?
+        } else {
+            self.pace.spend(due.samples);
             // At its end, a look without the quiet is what finds a short word.
-            false => DecodeOptions {
+            let options = DecodeOptions {
                 spoken: sound.speech >= SURE_OF_SPEECH,
                 ..DecodeOptions::default()
-            },
+            };
+            self.read_alone(pcm, stable, &options)?
         };
-        let encoded = self.recognizer.encode(pcm)?;
-        let stable = utterance.agreement.stable();
-        let hypothesis = self.recognizer.read(&encoded, stable, &options)?;
-        let heard = open.start + due.samples as u64;
-        self.spot(&encoded, &hypothesis, Extent::SoFar, heard, events)?;
+        if let Some((encoded, hypothesis)) = &reading.alone {
+            self.spot(encoded, hypothesis, Extent::SoFar, heard, events)?;
+        }
         if telling && self.options.partials {
-            let partial = self.partial(utterance, &sound, &hypothesis, heard);
+            let partial = self.partial(utterance, &sound, &reading.text, heard);
             events.extend(partial);
         }
-        if due.whole && !hypothesis.tokens.is_empty() {
+        if due.whole && !reading.text.tokens.is_empty() {
             self.ready = Some(Ready {
                 end: heard,
-                encoded,
-                hypothesis,
+                reading,
             });
         }
         Ok(())
