@@ -366,7 +366,8 @@ impl<R: Reread> Reader<R> {
         let wanted = self.wakes || (telling && self.options.partials);
         let frames = open.probabilities.iter().filter(|found| *found >= onset);
         let enough = frames.take(FIRST_FRAMES).count() == FIRST_FRAMES;
-        let nothing = utterance.last.0.is_empty() && utterance.last.1.is_empty();
+        let told = !utterance.last.0.is_empty() || !utterance.last.1.is_empty();
+        let nothing = telling && self.options.partials && !told;
         let least = if nothing {
             LEAST_INTERVAL / 2
         } else {
