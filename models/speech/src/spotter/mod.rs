@@ -17,6 +17,7 @@
 //! syllables are a good phrase to wake by. `earnest-benches wake` measures misses and false
 //! accepts over every threshold; those here are from there.
 
+mod babble;
 mod encode;
 mod evidence;
 mod phrase;
@@ -64,18 +65,10 @@ pub trait Score {
     fn unheard(&mut self, texts: &[&[u32]]) -> Result<Vec<Vec<f32>>, SpeechError>;
 }
 
-/// Six seconds of faint noise, in which nobody says anything: long enough for the longest
-/// phrase, and always the same.
+/// Six seconds of a voice that says no word: long enough for the longest phrase, and always the
+/// same.
 pub fn nothing_said() -> Vec<f32> {
-    const SAMPLES: usize = 6 * crate::SAMPLE_RATE as usize;
-    const PEAK: f32 = 0.01;
-    let mut state = 1_u32;
-    // The generator of Numerical Recipes (Press et al.); a decoder hears no pattern in it.
-    let noise = std::iter::repeat_with(|| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state as f32 / u32::MAX as f32 * 2.0 - 1.0) * PEAK
-    });
-    noise.take(SAMPLES).collect()
+    babble::babble(6 * crate::SAMPLE_RATE as usize)
 }
 
 /// How much of the segment was heard.

@@ -230,14 +230,6 @@ fn its_debug_shows_no_phrase() {
     assert_eq!(format!("{:?}", spotter(&PHRASES)), "Spotter(4 phrases)");
 }
 
-#[test]
-fn nothing_said_is_faint_and_always_the_same() {
-    let noise = nothing_said();
-    assert_eq!(noise.len(), 96_000);
-    assert!(noise.iter().all(|sample| sample.abs() <= 0.01));
-    assert_eq!(noise, nothing_said());
-}
-
 proptest! {
     #[test]
     fn work_is_bounded_and_nothing_is_told_twice(
