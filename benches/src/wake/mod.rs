@@ -107,15 +107,16 @@ struct Outcome {
 impl Outcome {
     /// Keeps it, so that a curve can be drawn again without listening again.
     fn record(&self, report: &mut Report, model: Model) -> Result<()> {
-        let (class, said) = match &self.class {
-            Class::Spoken { phrases, .. } => ("spoken", phrases.as_slice()),
-            Class::Without { name, .. } => (*name, [].as_slice()),
-            Class::Near => ("near", [].as_slice()),
+        let (class, noise, said) = match &self.class {
+            Class::Spoken { phrases, noise } => ("spoken", Some(*noise), phrases.as_slice()),
+            Class::Without { name, .. } => (*name, None, [].as_slice()),
+            Class::Near => ("near", None, [].as_slice()),
         };
         report.record(
             "wake",
             json!({
-                "model": model.name(), "sound": self.name, "class": class, "said": said,
+                "model": model.name(), "sound": self.name, "class": class, "noise": noise,
+                "said": said,
                 "samples": self.samples, "segments": self.segments, "gains": self.gains,
             }),
         )

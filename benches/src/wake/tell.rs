@@ -22,7 +22,7 @@ const LEAST_POSITIVES: usize = 100;
 const LEAST_HOURS: f64 = 3.0;
 
 /// Gains that the printed curve has.
-const GAINS: std::ops::RangeInclusive<u8> = 8..=26;
+const GAINS: std::ops::RangeInclusive<u8> = 1..=20;
 
 /// Letters of a sound's name that are printed.
 const NAME: usize = 60;
