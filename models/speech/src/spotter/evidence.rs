@@ -11,7 +11,7 @@
 /// The gain from which on a phrase wakes, in natural logarithms. [`super`] has what it misses and
 /// what it takes for a phrase; one threshold serves every phrase, because what a phrase gains
 /// from speech without it is about nothing, whichever it is.
-pub(super) const WAKES: f32 = 6.5;
+pub(super) const WAKES: f32 = 7.0;
 
 /// The same of a command, which has more tokens to gain by, and its end.
 pub(super) const COMMANDS: f32 = 14.0;
