@@ -2,9 +2,9 @@
 //!
 //! A [`Spotter`] is asked about the segment under way whenever somebody has read a hypothesis of
 //! it, and once more when the segment has ended. A phrase that wakes
-//! ([`earnest_transcript::Phrase::wakes`]) may be followed by more speech, and is looked for at the beginning of the segment,
-//! before its end too. Every other phrase is a command: the whole segment, or all that follows a
-//! phrase that wakes.
+//! ([`earnest_transcript::Phrase::wakes`]) may be followed by more speech, and is looked for at
+//! the beginning of the segment, before its end too. Every other phrase is a command: the whole
+//! segment, or all that follows a phrase that wakes.
 //!
 //! What the decoder writes of its own accord is a poor witness: of "hey earnest" it makes "They
 //! noticed", because a name is unlikely to it whatever the sound. So the phrase is forced on it
@@ -14,8 +14,24 @@
 //! the work, and to speak against a command (`said`): another number, a "not".
 //!
 //! A phrase of one short word has not much to gain, and is spotted seldom: two words and four
-//! syllables are a good phrase to wake by. `earnest-benches wake` measures misses and false
-//! accepts over every threshold; those here are from there.
+//! syllables are a good phrase to wake by.
+//!
+//! `earnest-benches wake` measures misses and false accepts over every threshold. With tiny, over
+//! a random part of its sounds (every phrase spoken by 13 voices of machines, a third each without
+//! noise, 20 dB above it and 10 dB above it; 2.48 h in which none is said, 1.66 h of it recorded):
+//!
+//! | phrase | gain | missed | false accepts |
+//! |---|---|---|---|
+//! | "hey earnest" | 7 | 16 of 191 (8.4 %), 14 of them at 10 dB | none (95 %: below 1.21 an hour) |
+//! | "okay computer" | 7 | 1 of 188 (0.5 %) | none (95 %: below 1.21 an hour) |
+//! | three commands | 14 | 8 of 307 (2.6 %) | 1 (0.40 an hour) |
+//!
+//! Of the phrases that wake, 1.8 % are missed from a gain of 5, where two false accepts are left,
+//! and 10.6 % from one of 10; 7 is nearly as high as misses of at most 10 % of the worse one
+//! allow. Over 95 recorded prompts in five languages the third greatest gain of twenty other
+//! phrases is 2.6 in the mean, with a standard deviation of 1.7; the worst, "dear machine", has
+//! 7.8: a phrase is tried before it is relied on. What sounds like a phrase is often taken for it:
+//! "hey artist" wakes as "hey earnest" does.
 
 mod babble;
 mod encode;
