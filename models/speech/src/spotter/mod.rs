@@ -28,7 +28,7 @@
 //!
 //! Of the phrases that wake, 1.8 % are missed from a gain of 5, where two false accepts are left,
 //! and 10.6 % from one of 10; 7 is nearly as high as misses of at most 10 % of the worse one
-//! allow. Over 95 recorded prompts in five languages the third greatest gain of twenty other
+//! allow. Over 95 recorded prompts in five languages the third greatest gain of each of twenty
 //! phrases is 2.6 in the mean, with a standard deviation of 1.7; the worst, "dear machine", has
 //! 7.8: a phrase is tried before it is relied on. What sounds like a phrase is often taken for it:
 //! "hey artist" wakes as "hey earnest" does.
