@@ -20,7 +20,7 @@ json.dump([normalise(text) for text in json.load(sys.stdin)], sys.stdout)
 
 /// Normalises `texts`, in order.
 pub(crate) fn normalise(texts: &[&str]) -> Result<Vec<String>> {
-    let packages = prepare::python_packages()?;
+    let packages = prepare::NORMALISER.folder()?;
     ensure!(
         packages.is_dir(),
         "Whisper's normaliser is missing; run `prepare`"

@@ -1,4 +1,5 @@
-//! Fetches what only the benches need: ONNX Runtime, Whisper's normaliser, recordings.
+//! Fetches what only the benches need: ONNX Runtime, Whisper's normaliser, Moonshine's library,
+//! recordings.
 //!
 //! Everything comes through the package managers that a person has configured, into one
 //! cache folder, without root. The runtime and the Python packages are pinned by SHA-256
@@ -34,8 +35,32 @@ const RUNTIME_LIBRARIES: [(&str, &str, &str); 2] = [
     ),
 ];
 
-/// Whisper's normaliser and what it imports, with the digests of their wheels.
-const PYTHON_PACKAGES: &str = include_str!("../normaliser-requirements.txt");
+/// Python packages with all that they import, pinned by version and by their wheels' digests.
+pub(crate) struct Wheels {
+    what: &'static str,
+    pins: &'static str,
+}
+
+/// Whisper's normaliser.
+pub(crate) const NORMALISER: Wheels = Wheels {
+    what: "Whisper's normaliser",
+    pins: include_str!("../normaliser-requirements.txt"),
+};
+
+/// Moonshine's own library for live speech.
+pub(crate) const MOONSHINE: Wheels = Wheels {
+    what: "Moonshine's library",
+    pins: include_str!("../moonshine-requirements.txt"),
+};
+
+impl Wheels {
+    /// The folder that they are in once fetched. Its name carries their pins, so that a change of
+    /// one is a change of folder.
+    pub(crate) fn folder(&self) -> Result<PathBuf> {
+        let pins = hex(ring::digest::digest(&SHA256, self.pins.as_bytes()).as_ref());
+        Ok(places::tools_directory()?.join(format!("python-{}", &pins[..12])))
+    }
+}
 
 /// Debian packages with recordings and what was said in them.
 const RECORDINGS: [&str; 3] = [
@@ -64,13 +89,6 @@ pub(crate) fn runtime_library() -> Result<PathBuf> {
     )))
 }
 
-/// The folder of Python packages once fetched. Its name carries their pins, so that a change
-/// of one is a change of folder.
-pub(crate) fn python_packages() -> Result<PathBuf> {
-    let pins = hex(ring::digest::digest(&SHA256, PYTHON_PACKAGES.as_bytes()).as_ref());
-    Ok(places::tools_directory()?.join(format!("python-{}", &pins[..12])))
-}
-
 /// The root under which the recordings' packages are unpacked.
 pub(crate) fn recordings_root() -> Result<PathBuf> {
     Ok(places::tools_directory()?.join("recordings"))
@@ -85,7 +103,10 @@ pub(crate) fn negatives_root() -> Result<PathBuf> {
 pub(crate) fn run(print_only: bool) -> Result<()> {
     let fetcher = Fetcher { print_only };
     fetcher.runtime().context("ONNX Runtime from npm")?;
-    fetcher.python().context("Whisper's normaliser from PyPI")?;
+    for wheels in [NORMALISER, MOONSHINE] {
+        let what = format!("{} from PyPI", wheels.what);
+        fetcher.python(&wheels).context(what)?;
+    }
     fetcher
         .debian("recordings", &RECORDINGS, &recordings_root()?)
         .context("recordings from Debian")?;
@@ -131,16 +152,16 @@ impl Fetcher {
         done("ONNX Runtime", &target)
     }
 
-    fn python(&self) -> Result<()> {
-        let target = python_packages()?;
+    fn python(&self, wheels: &Wheels) -> Result<()> {
+        let target = wheels.folder()?;
         if target.is_dir() {
-            return done("Whisper's normaliser", &target);
+            return done(wheels.what, &target);
         }
         let parent = places::tools_directory()?;
         let folder = self.staging(&parent)?;
         let requirements = folder.join("requirements.txt");
         if !self.print_only {
-            fs::write(&requirements, PYTHON_PACKAGES)?;
+            fs::write(&requirements, wheels.pins)?;
         }
         let staged = folder.join("packages");
         self.command(
@@ -167,7 +188,7 @@ impl Fetcher {
         }
         fs::rename(&staged, &target)?;
         fs::remove_dir_all(&folder)?;
-        done("Whisper's normaliser", &target)
+        done(wheels.what, &target)
     }
 
     /// Unpacks Debian's packages under `target`.
@@ -284,15 +305,15 @@ mod tests {
 
     #[test]
     fn every_python_package_is_pinned_by_version_and_digest() {
-        let text = PYTHON_PACKAGES.replace("\\\n", " ");
-        let lines: Vec<&str> = text
-            .lines()
-            .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
-            .collect();
-        assert_eq!(lines.len(), 3);
-        for line in lines {
-            assert!(line.contains("=="), "{line}");
-            assert!(line.contains("--hash=sha256:"), "{line}");
+        for (wheels, packages) in [(NORMALISER, 3), (MOONSHINE, 9)] {
+            let text = wheels.pins.replace("\\\n", " ");
+            let is_pin = |line: &&str| !line.trim().is_empty() && !line.starts_with('#');
+            let lines: Vec<&str> = text.lines().filter(is_pin).collect();
+            assert_eq!(lines.len(), packages);
+            for line in lines {
+                assert!(line.contains("=="), "{line}");
+                assert!(line.contains("--hash=sha256:"), "{line}");
+            }
         }
     }
 }

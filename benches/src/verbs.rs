@@ -129,8 +129,8 @@ enum Verb {
         /// The model.
         #[arg(long, default_value = "tiny")]
         model: Model,
-        /// How sound gets to the microphone.
-        #[arg(long, value_delimiter = ',', default_value = "server,pipe")]
+        /// How sound gets to the microphone, or to what else hears it.
+        #[arg(long, value_delimiter = ',', default_value = "server,pipe,moonshine")]
         ways: Vec<Way>,
     },
     /// Hours of listening faster than they pass, sound that is no speech, and a microphone that

@@ -14,6 +14,7 @@ use earnest_channel::{
     Tuning, encode, read, write,
 };
 use earnest_evidence::measured::SandboxLevel;
+use earnest_transcript::Phrase;
 
 /// Longer than any answer takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -228,7 +229,7 @@ fn a_live_job_is_told_in_order_and_not_a_word_where_none_is_wanted() {
     let tuning = |text| Tuning {
         generation: 1,
         text,
-        phrases: vec!["no matter".to_owned()],
+        phrases: vec![Phrase::command("no matter")],
     };
     assert_ne!(live_texts(&mut worker, task, None), 0);
     assert_eq!(live_texts(&mut worker, task, Some(tuning(false))), 0);

@@ -7,8 +7,8 @@ use earnest_evidence::sealing::{PolicyKey, SignedVersion};
 use earnest_evidence::{Digest, HashAlgorithm, Nonce};
 use earnest_files::FileError;
 use earnest_tpm::{
-    AkAlgorithm, DeviceAddress, MAX_STATE_BYTES, OwnerSecrets, ProvisionError, ProvisionOptions,
-    State, StateError, Tpm, TpmError, TrustModule, provision,
+    AkAlgorithm, DeviceAddress, MAX_STATE_BYTES, OwnerSecrets, PcrValues, ProvisionError,
+    ProvisionOptions, State, StateError, Tpm, TpmError, TrustModule, look, provision,
 };
 
 use crate::configuration::{Configuration, ConfigurationError, TpmChoice};
@@ -86,10 +86,7 @@ impl Device {
     ///
     /// When the folder holds no device, or its TPM is out of reach or another one.
     pub fn open(folder: Folder) -> Result<Device, DeviceError> {
-        let configuration = Configuration::load(&folder)?;
-        let state = earnest_files::read(&folder.path().join(STATE_FILE), MAX_STATE_BYTES)?;
-        let state = State::parse(&state)?;
-        let address = address(&configuration, &folder)?;
+        let (configuration, state, address) = remembered(&folder)?;
         let device = Device {
             tpm: Tpm::open(address, state)?,
             folder,
@@ -99,6 +96,27 @@ impl Device {
             software::boot(&device.tpm, &device.folder)?;
         }
         Ok(device)
+    }
+
+    /// A look at the boot PCRs of this folder's device, as [`Device::open`] and a reading of them
+    /// would give it, for who looks again and again and lets the TPM go in between. None where the
+    /// device is to be opened for it: its TPM serves many at once and is better kept, or is one in
+    /// software that has yet to boot.
+    ///
+    /// # Errors
+    ///
+    /// As [`Device::open`].
+    pub fn look(folder: &Folder) -> Result<Option<PcrValues>, DeviceError> {
+        let (configuration, state, address) = remembered(folder)?;
+        if !address.is_software() {
+            return Ok(None);
+        }
+        let boot = configuration.boot_pcrs;
+        if configuration.tpm != TpmChoice::Software {
+            return Ok(Some(look(&address, &state, boot)?));
+        }
+        let all = look(&address, &state, boot.union(software::boot_pcrs()))?;
+        Ok(software::has_booted(&all).then(|| all.within(boot)))
     }
 
     /// Where the TPM of this folder's device is reached, without asking it anything: a process
@@ -215,6 +233,15 @@ impl Device {
     pub fn close(self) -> Result<(), TpmError> {
         self.tpm.close()
     }
+}
+
+/// What a folder knows of its device, and where its TPM is.
+fn remembered(folder: &Folder) -> Result<(Configuration, State, DeviceAddress), DeviceError> {
+    let configuration = Configuration::load(folder)?;
+    let state = earnest_files::read(&folder.path().join(STATE_FILE), MAX_STATE_BYTES)?;
+    let state = State::parse(&state)?;
+    let address = address(&configuration, folder)?;
+    Ok((configuration, state, address))
 }
 
 fn address(configuration: &Configuration, folder: &Folder) -> Result<DeviceAddress, DeviceError> {

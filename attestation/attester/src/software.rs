@@ -10,7 +10,8 @@ use std::time::Duration;
 use earnest_evidence::tpm::PcrSet;
 use earnest_files::{FileError, Readers};
 use earnest_tpm::{
-    AddressError, DeviceAddress, PreparedTpm, SoftwareTpm, SoftwareTpmError, TpmError, TrustModule,
+    AddressError, DeviceAddress, PcrValues, PreparedTpm, SoftwareTpm, SoftwareTpmError, TpmError,
+    TrustModule,
 };
 
 use crate::boot;
@@ -96,14 +97,13 @@ pub fn stop(folder: &Folder) -> Result<bool, SoftwareError> {
 pub(crate) fn boot(module: &dyn TrustModule, folder: &Folder) -> Result<(), SoftwareError> {
     let home = folder.path().join(FOLDER);
     let _alone = lock(&home)?;
-    let set = PcrSet::of(&boot::PCRS).expect("the PCRs of the boot exist");
-    let values = module.pcr_read(set)?;
-    let missing = |pcr: u8| values.value(pcr).is_some_and(|value| *value == [0; 32]);
+    let values = module.pcr_read(boot_pcrs())?;
     // Nearly every call finds that it has booted: the program, which is large, is read for the
     // others alone.
-    if !boot::PCRS.iter().any(|pcr| missing(*pcr)) {
+    if has_booted(&values) {
         return Ok(());
     }
+    let missing = |pcr: u8| is_missing(&values, pcr);
     let program = earnest_files::read(Path::new("/proc/self/exe"), MAX_PROGRAM_BYTES)?;
     let measurements = boot::measurements(&program);
     if boot::PCRS.iter().all(|pcr| missing(*pcr)) {
@@ -117,6 +117,20 @@ pub(crate) fn boot(module: &dyn TrustModule, folder: &Folder) -> Result<(), Soft
         module.pcr_extend(one.pcr, digest.expect("a SHA-256 has 32 bytes"))?;
     }
     Ok(())
+}
+
+/// The PCRs that a pretended boot extends.
+pub(crate) fn boot_pcrs() -> PcrSet {
+    PcrSet::of(&boot::PCRS).expect("the PCRs of the boot exist")
+}
+
+/// Whether the TPM with these values, [`boot_pcrs`] among them, has booted to the end.
+pub(crate) fn has_booted(values: &PcrValues) -> bool {
+    !boot::PCRS.iter().any(|pcr| is_missing(values, *pcr))
+}
+
+fn is_missing(values: &PcrValues, pcr: u8) -> bool {
+    values.value(pcr).is_some_and(|value| *value == [0; 32])
 }
 
 /// Where the log of the pretended boot is.

@@ -38,6 +38,7 @@ mod error;
 #[allow(unsafe_code)]
 mod esys;
 mod fake;
+mod look;
 mod module;
 mod operations;
 mod owner;
@@ -55,6 +56,7 @@ mod templates;
 pub use address::{AddressError, DeviceAddress};
 pub use error::{Name, ResponseCode, TpmError};
 pub use fake::FakeModule;
+pub use look::look;
 pub use module::{
     Attestation, Clock, EcdsaSignature, Handles, Identity, NoRandomness, PcrValues, SECRET_BYTES,
     Secret, TrustModule, fresh_secret,

@@ -82,6 +82,16 @@ impl PcrValues {
             .map(|(_, value)| value)
     }
 
+    /// These of them alone, as far as they were read.
+    #[must_use]
+    pub fn within(&self, pcrs: PcrSet) -> PcrValues {
+        let kept = self.iter().filter(|(index, _)| pcrs.contains(*index));
+        PcrValues {
+            pcrs: self.pcrs.without(self.pcrs.without(pcrs)),
+            values: kept.map(|(_, value)| *value).collect(),
+        }
+    }
+
     /// The SHA-256 over the values in ascending order: the digest of a quote of these PCRs,
     /// and what a policy approves.
     pub fn digest(&self) -> [u8; 32] {
@@ -268,6 +278,19 @@ pub trait TrustModule: Send + Sync {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn some_values_are_kept_with_their_pcrs() {
+        let set = |pcrs: &[u8]| PcrSet::of(pcrs).unwrap();
+        let read = PcrValues {
+            pcrs: set(&[4, 7, 11]),
+            values: vec![[4; 32], [7; 32], [11; 32]],
+        };
+        let kept = read.within(set(&[0, 4, 11]));
+        assert_eq!(kept.pcrs(), set(&[4, 11]));
+        assert_eq!(kept.values, [[4; 32], [11; 32]]);
+        assert_eq!(read.within(read.pcrs()), read);
+    }
 
     #[test]
     fn signatures_in_der_have_no_needless_zero_and_no_negative_number() {

@@ -26,11 +26,11 @@ use crate::templates::EkAlgorithm;
 use crate::{Name, ResponseCode, TpmError};
 
 /// Digests that one `TPM2_PCR_Read` gives.
-const DIGESTS_A_READ: usize = 8;
+pub(crate) const DIGESTS_A_READ: usize = 8;
 
 /// How often PCRs are read anew when one of them changed meanwhile. Nothing extends PCRs all
 /// the time, so a second reading succeeds.
-const MOST_READINGS: usize = 8;
+pub(crate) const MOST_READINGS: usize = 8;
 
 /// More handles of a kind than any TPM has room for.
 const MOST_HANDLES: u32 = 64;

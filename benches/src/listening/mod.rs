@@ -5,7 +5,9 @@
 //! file that is read as fast as it is worked on.
 
 pub(crate) mod bench;
+mod figures;
 mod listener;
+mod moonshine;
 mod pace;
 mod processes;
 mod room;

@@ -94,13 +94,20 @@ pub(super) struct Watch {
 }
 
 impl Watch {
+    /// Watches a daemon and its children.
     pub(super) fn begin(daemon: &Daemon) -> Watch {
+        let daemon = daemon.id();
+        Watch::of(move || all(daemon))
+    }
+
+    /// Watches these processes, each with its place in what is told.
+    pub(super) fn of(processes: impl Fn() -> Vec<(u32, usize)> + Send + 'static) -> Watch {
         let over = Arc::new(AtomicBool::new(false));
-        let (daemon, ended) = (daemon.id(), Arc::clone(&over));
+        let ended = Arc::clone(&over);
         let thread = thread::spawn(move || {
             let (mut looks, mut known) = (Vec::new(), BTreeMap::new());
             while !ended.load(Ordering::Relaxed) {
-                for (process, part) in all(daemon) {
+                for (process, part) in processes() {
                     if let Ok(seconds) = used(process) {
                         known.insert(process, (part, seconds));
                     }

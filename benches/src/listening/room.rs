@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use tempfile::TempDir;
 
-use super::alsa;
 use crate::sound::RATE;
 
 const SINK: [&str; 4] = [
@@ -60,7 +59,6 @@ impl Room {
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700))?;
         // Nobody but the bench starts a server, whoever runs it.
         fs::write(folder.path().join("client.conf"), "autospawn = no\n")?;
-        alsa(folder.path(), "type pulse\n  device \"mic.monitor\"")?;
         let mut server = command(&folder, "pulseaudio");
         server.args(["-n", "--exit-idle-time=-1", "--use-pid-file=no"]);
         server.args(["-L", "module-native-protocol-unix"]);
@@ -200,13 +198,12 @@ pub(super) fn delays(said: &[Instant], heard: &[Instant]) -> Result<Vec<Duration
         .collect())
 }
 
-fn environment(folder: &TempDir) -> [(&'static str, PathBuf); 4] {
+fn environment(folder: &TempDir) -> [(&'static str, PathBuf); 3] {
     let folder = folder.path();
     [
         ("XDG_RUNTIME_DIR", folder.to_owned()),
         ("HOME", folder.to_owned()),
         ("PULSE_CLIENTCONFIG", folder.join("client.conf")),
-        ("ALSA_CONFIG_PATH", folder.join("asound.conf")),
     ]
 }
 

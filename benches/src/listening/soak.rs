@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 
-use super::bench::quantile;
+use super::figures::quantile;
 use super::listener::{Listener, Told};
 use super::pace;
 use super::processes::{self, PARTS};

@@ -37,6 +37,20 @@ impl Curve {
         self.spoken.len()
     }
 
+    /// The thresholds that bear so few accepts and so small a share of misses: above the first and
+    /// up to the second. None bears them where the first is no less than the second.
+    pub(super) fn bearable(&self, accepts: usize, misses: f64) -> (f32, f32) {
+        let mut without = self.without.clone();
+        without.sort_by(|one, other| other.total_cmp(one));
+        let mut spoken = self.spoken.clone();
+        spoken.sort_by(f32::total_cmp);
+        let missed = (misses * spoken.len() as f64) as usize;
+        (
+            without.get(accepts).copied().unwrap_or(0.0),
+            spoken.get(missed).copied().unwrap_or(0.0),
+        )
+    }
+
     /// Misses and false accepts at `threshold`, which itself is accepted.
     pub(super) fn at(&self, threshold: f32) -> (usize, usize) {
         let missed = self.spoken.iter().filter(|gain| **gain < threshold);
@@ -86,6 +100,17 @@ mod tests {
         assert_eq!(curve.at(0.2), (0, 1));
         assert_eq!(curve.at(0.5), (1, 1));
         assert_eq!(curve.at(0.6), (1, 0));
+    }
+
+    #[test]
+    fn bearable_thresholds_bear_what_they_say() {
+        let spoken = [0.2, 0.6, 0.8, 0.9].map(Trial::Spoken);
+        let without = [0.5, 0.3, 0.1].map(Trial::Without);
+        let curve = Curve::of(spoken.into_iter().chain(without));
+        assert_eq!(curve.bearable(0, 0.25), (0.5, 0.6));
+        assert_eq!(curve.at(0.6), (1, 0));
+        assert_eq!(curve.bearable(1, 0.0), (0.3, 0.2));
+        assert_eq!(curve.bearable(9, 1.0), (0.0, 0.0));
     }
 
     #[test]

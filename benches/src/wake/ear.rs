@@ -3,9 +3,10 @@
 use anyhow::Result;
 use earnest_package::VOICE_CARD;
 use earnest_speech::{
-    DecodeOptions, EngineOptions, Extent, LiveOptions, Recognizer, SegmenterEvent,
-    SegmenterOptions, SoundMeasures, SpeechFinder, Spotter, Vad, Verdict, Weight,
+    Boundary, DecodeOptions, EngineOptions, Extent, LiveOptions, Recognizer, SegmenterEvent,
+    SegmenterOptions, SoundMeasures, SpeechFinder, Spotter, Tokenizer, Vad, Verdict, Weight,
 };
+use earnest_transcript::Phrase;
 
 use crate::bench::open_files;
 use crate::places::Model;
@@ -16,24 +17,32 @@ const BLOCK: usize = 1_600;
 /// Where an open segment is looked at, in samples: about where the live path reads.
 const LOOKS: [usize; 4] = [12_800, 20_800, 32_000, 48_000];
 
+/// Letters of what is read in a segment, and tokens from one count of them to the next. So long a
+/// text is none of the phrases and compared with none, so what would follow changes no gain; to
+/// read it would take most of the time.
+const MOST_LETTERS: usize = 100;
+const BETWEEN_COUNTS: usize = 6;
+
 /// A recogniser, a detector and a spotter.
 pub(super) struct Ear {
     recognizer: Recognizer,
     vad: Vad,
+    tokenizer: Tokenizer,
     spotter: Spotter,
     phrases: usize,
 }
 
 impl Ear {
     /// An ear for `phrases`.
-    pub(super) fn new(model: Model, phrases: &[String]) -> Result<Ear> {
+    pub(super) fn new(model: Model, phrases: &[Phrase]) -> Result<Ear> {
         let files = open_files(model.card())?;
         let recognizer = Recognizer::load(&files, &EngineOptions::default())?;
-        let spotter = Spotter::new(recognizer.tokenizer(), phrases);
+        let tokenizer = recognizer.tokenizer().clone();
         Ok(Ear {
+            spotter: Spotter::new(&tokenizer, phrases),
             recognizer,
+            tokenizer,
             vad: Vad::load(&open_files(VOICE_CARD)?)?,
-            spotter,
             phrases: phrases.len(),
         })
     }
@@ -55,10 +64,13 @@ impl Ear {
         };
         let mut judged = Judged {
             recognizer: &mut self.recognizer,
+            tokenizer: &self.tokenizer,
             spotter: &mut self.spotter,
             greatest: vec![None; self.phrases],
             gains: Vec::new(),
             segments: 0,
+            cut: None,
+            goes_on: false,
         };
         let mut finder = SpeechFinder::new(&mut self.vad, config.check()?);
         let mut looks = 0;
@@ -84,25 +96,36 @@ impl Ear {
 /// What was judged of one sound.
 struct Judged<'a> {
     recognizer: &'a mut Recognizer,
+    tokenizer: &'a Tokenizer,
     spotter: &'a mut Spotter,
     /// Of the segment at hand, for each phrase.
     greatest: Vec<Option<f32>>,
     gains: Vec<(usize, f32)>,
     segments: usize,
+    /// Where the segment before was cut, if it was, because it was full.
+    cut: Option<u64>,
+    /// Whether the segment at hand goes on where that one was cut: nothing is looked for in it.
+    goes_on: bool,
 }
 
 impl Judged<'_> {
     fn event(&mut self, event: SegmenterEvent) -> Result<()> {
         let segment = match event {
-            SegmenterEvent::Started { .. } => {
-                self.spotter.begin(false);
+            SegmenterEvent::Started { at } => {
+                self.goes_on = self.cut == Some(at);
+                self.spotter.begin(self.goes_on);
                 return Ok(());
             }
             SegmenterEvent::Ended(segment) => segment,
         };
+        self.cut = (segment.boundary == Boundary::Limit).then_some(segment.end);
+        let extent = match self.cut {
+            Some(_) => Extent::Cut,
+            None => Extent::Whole,
+        };
         let measures = SoundMeasures::of(segment.sound(), &segment.probabilities);
         if measures.judge() == Verdict::Keep {
-            self.look(&segment.pcm, Extent::Whole)?;
+            self.look(&segment.pcm, extent)?;
         }
         self.segments += 1;
         for (phrase, gain) in self.greatest.iter_mut().enumerate() {
@@ -112,12 +135,24 @@ impl Judged<'_> {
     }
 
     fn look(&mut self, pcm: &[f32], extent: Extent) -> Result<()> {
+        if self.goes_on {
+            return Ok(());
+        }
         let encoded = self.recognizer.encode(pcm)?;
         let options = DecodeOptions::default();
         let mut decoding = self.recognizer.start(&encoded, &options);
-        while decoding.step()?.is_some() {}
-        let tokens = decoding.finish().tokens;
-        let text = self.recognizer.tokenizer().decode(&tokens);
+        let mut tokens = Vec::new();
+        while let Some(step) = decoding.step()?
+            && !step.end
+        {
+            tokens.push(step.token);
+            if tokens.len().is_multiple_of(BETWEEN_COUNTS)
+                && letters(&self.tokenizer.decode(&tokens)) > MOST_LETTERS
+            {
+                break;
+            }
+        }
+        let text = self.tokenizer.decode(&tokens);
         let mut scorer = self.recognizer.scorer(&encoded);
         for weight in self.spotter.weigh(&mut scorer, &text, extent)? {
             let greatest = &mut self.greatest[weight.phrase];
@@ -125,4 +160,10 @@ impl Judged<'_> {
         }
         Ok(())
     }
+}
+
+fn letters(text: &str) -> usize {
+    text.chars()
+        .filter(|character| character.is_alphanumeric())
+        .count()
 }

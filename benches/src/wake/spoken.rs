@@ -174,7 +174,7 @@ pub(super) fn with_silence(speech: Vec<f32>) -> Vec<f32> {
 
 /// What the voice at `index` says, and which phrases are in it.
 fn texts(index: usize) -> Vec<(String, Vec<usize>)> {
-    let plain = |place: usize| WANTED[place].phrase.trim_end_matches('…');
+    let plain = |place: usize| WANTED[place].words;
     let of_kind =
         |wakes: bool| (0..WANTED.len()).filter(move |place| WANTED[*place].wakes == wakes);
     let mut texts: Vec<(String, Vec<usize>)> = (0..WANTED.len())

@@ -14,8 +14,9 @@ pub struct CaptureProgram {
     pub program: PathBuf,
     /// What stands before its own arguments: `capture`, where the program has other faces.
     pub arguments: Vec<OsString>,
-    /// Its whole environment. What ALSA and a sound server's plugin look at, where set:
-    /// `ALSA_CONFIG_PATH`, `XDG_RUNTIME_DIR`, `PULSE_*`, `HOME`.
+    /// Its whole environment. What leads to a sound server, and what ALSA looks at, where set:
+    /// `XDG_RUNTIME_DIR`, `PULSE_*`, `HOME`, `ALSA_CONFIG_PATH`. With the last of them no sound
+    /// server is asked for, unless by what it names.
     pub environment: Vec<(OsString, OsString)>,
 }
 

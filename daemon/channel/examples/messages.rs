@@ -10,7 +10,7 @@ use earnest_channel::{
     Report, SoundFault, SoundKind, Spotted, Task, ToWorker, Tuning, VERSION, encode,
 };
 use earnest_evidence::measured::SandboxLevel;
-use earnest_transcript::{Milliseconds, Segment, Word};
+use earnest_transcript::{Milliseconds, Phrase, Segment, Word};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args().nth(1).ok_or("expected a folder")?;
@@ -109,7 +109,7 @@ fn orders() -> Vec<ToWorker> {
         ToWorker::Tune(Tuning {
             generation: 1,
             text: true,
-            phrases: vec!["stop".to_owned(), "hey earnest\u{2026}".to_owned()],
+            phrases: vec![Phrase::command("stop"), Phrase::waking("hey earnest")],
         }),
     ]
 }

@@ -68,8 +68,8 @@ pub(crate) fn to_worker(message: &ToWorker) -> Result<(), OutOfBounds> {
 fn phrases(tuning: &Tuning) -> Result<(), OutOfBounds> {
     length("phrases", 0, tuning.phrases.len(), MAX_PHRASES)?;
     for phrase in &tuning.phrases {
-        length("bytes of a phrase", 1, phrase.len(), MAX_PHRASE_BYTES)?;
-        text("a phrase", phrase)?;
+        length("bytes of a phrase", 1, phrase.words.len(), MAX_PHRASE_BYTES)?;
+        text("a phrase", &phrase.words)?;
     }
     Ok(())
 }

@@ -22,7 +22,7 @@ const SMALL: usize = 96;
 const AROUND_SOUND: usize = 8;
 
 /// Most bytes of a tuning: all its phrases with their lengths, and a few numbers.
-const MAX_TUNING_BYTES: usize = MAX_PHRASES * (MAX_PHRASE_BYTES + 2) + SMALL;
+const MAX_TUNING_BYTES: usize = MAX_PHRASES * (MAX_PHRASE_BYTES + 3) + SMALL;
 
 /// What the two sides say. Sealed: [`ToWorker`] and [`FromWorker`] are all there is.
 pub trait Message: Serialize + DeserializeOwned + sealed::Message {}

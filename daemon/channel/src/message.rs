@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use earnest_evidence::measured::SandboxLevel;
-use earnest_transcript::{Milliseconds, Segment};
+use earnest_transcript::{Milliseconds, Phrase, Segment};
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{Failure, Flaw};
@@ -26,7 +26,7 @@ pub enum ToWorker {
 }
 
 /// What is wanted of a live job, while it runs.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tuning {
     /// The number of this tuning, greater than that of the one before it. What is spotted names
     /// it, because numbers of phrases mean nothing without their list.
@@ -34,22 +34,8 @@ pub struct Tuning {
     /// Whether text is wanted. Where it is not, not a word leaves the worker.
     pub text: bool,
     /// The phrases to spot: [`crate::MAX_PHRASES`] at most, each of one to
-    /// [`crate::MAX_PHRASE_BYTES`] bytes. One that ends in `…` wakes: it is spotted where an
-    /// utterance begins with it, before that ends, and more speech may follow. Any other is a
-    /// command: all of an utterance, or all of it that follows a phrase that wakes.
-    pub phrases: Vec<String>,
-}
-
-/// Without the phrases: a person may have chosen them so that nobody knows them.
-impl fmt::Debug for Tuning {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Tuning")
-            .field("generation", &self.generation)
-            .field("text", &self.text)
-            .field("phrases", &self.phrases.len())
-            .finish()
-    }
+    /// [`crate::MAX_PHRASE_BYTES`] bytes of words.
+    pub phrases: Vec<Phrase>,
 }
 
 /// How a live job listens.

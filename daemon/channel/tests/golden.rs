@@ -5,7 +5,7 @@ use earnest_channel::{
     Encoding, FromWorker, Job, LiveTask, Message, Partial, SoundKind, Spotted, Task, ToWorker,
     Tuning, VERSION, encode, read,
 };
-use earnest_transcript::Milliseconds;
+use earnest_transcript::{Milliseconds, Phrase};
 
 fn check<M: Message + PartialEq + std::fmt::Debug>(message: &M, expected: &str) {
     let frame = encode(message).expect("it keeps to its bounds");
@@ -37,9 +37,9 @@ fn live_messages_have_these_bytes() {
     let tune = ToWorker::Tune(Tuning {
         generation: 300,
         text: true,
-        phrases: vec!["stop".to_owned(), "go".to_owned()],
+        phrases: vec![Phrase::command("stop"), Phrase::waking("go")],
     });
-    check(&tune, "0d00000004ac0201020473746f7002676f");
+    check(&tune, "0f00000004ac0201020473746f700002676f01");
     let partial = FromWorker::Partial(Partial {
         start: Milliseconds(100),
         at: Milliseconds(900),

@@ -8,7 +8,7 @@ use earnest_channel::{
     Tuning, VERSION, encode, read, write,
 };
 use earnest_evidence::measured::SandboxLevel;
-use earnest_transcript::{Milliseconds, Segment, Word};
+use earnest_transcript::{Milliseconds, Phrase, Segment, Word};
 use proptest::prelude::*;
 
 fn segment(start: u64, end: u64, text: &str) -> Segment {
@@ -123,7 +123,7 @@ fn orders() -> Vec<ToWorker> {
             task: Task::Live(LIVE),
         }),
         tune(&[]),
-        tune(&["stop", "hey earnest\u{2026}"]),
+        tune(&["stop", "hey earnest"]),
         tune(&[&*"a".repeat(MAX_PHRASE_BYTES); MAX_PHRASES]),
     ]
 }
@@ -132,7 +132,7 @@ fn tune(phrases: &[&str]) -> ToWorker {
     ToWorker::Tune(Tuning {
         generation: u32::MAX,
         text: true,
-        phrases: phrases.iter().map(|&phrase| phrase.to_owned()).collect(),
+        phrases: phrases.iter().copied().map(Phrase::waking).collect(),
     })
 }
 

@@ -5,7 +5,7 @@ use earnest_channel::{
     Due, Encoding, Exchange, FromWorker, HEARD_SAMPLES, Job, LiveTask, MAX_MILLISECONDS,
     Misbehaviour, Partial, Report, SoundKind, Spotted, Task, Tuning,
 };
-use earnest_transcript::{Milliseconds, Segment, Word};
+use earnest_transcript::{Milliseconds, Phrase, Segment, Word};
 use proptest::prelude::*;
 
 /// Text, partials, no words.
@@ -98,7 +98,7 @@ fn tuning(generation: u32, text: bool, phrases: usize) -> Tuning {
     Tuning {
         generation,
         text,
-        phrases: vec!["stop".to_owned(); phrases],
+        phrases: vec![Phrase::command("stop"); phrases],
     }
 }
 

@@ -15,8 +15,8 @@ use crate::configuration::Configuration;
 /// The daemon's first argument when it is the process that captures.
 pub const CAPTURE: &str = "capture";
 
-/// What ALSA, and the plugins that lead it to a sound server, look for in an environment. The
-/// process that captures gets nothing else of the daemon's.
+/// What ALSA, and what leads to a sound server, look for in an environment. The process that
+/// captures gets nothing else of the daemon's.
 const ENVIRONMENT: &[&str] = &[
     "ALSA_CONFIG_DIR",
     "ALSA_CONFIG_PATH",

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use earnest_audio::Level;
 use earnest_policy::AppId;
-use earnest_transcript::{Milliseconds, Segment};
+use earnest_transcript::{Milliseconds, Phrase, Segment};
 
 use crate::ears::Ears;
 use crate::mailbox::Mailbox;
@@ -35,7 +35,7 @@ pub(crate) struct Entry {
 pub(crate) struct Needs {
     pub(crate) text: bool,
     /// Each once.
-    pub(crate) phrases: Vec<String>,
+    pub(crate) phrases: Vec<Phrase>,
 }
 
 /// All who listen, the longest first.
@@ -114,7 +114,7 @@ impl Audience {
             for phrase in entry.wanted.phrases() {
                 // A few hundred at most.
                 if !needs.phrases.iter().any(|known| known == phrase) {
-                    needs.phrases.push(phrase.to_owned());
+                    needs.phrases.push(phrase.clone());
                 }
             }
         }
@@ -212,7 +212,7 @@ impl Audience {
     }
 
     /// A phrase was said.
-    pub(crate) fn spotted(&mut self, phrase: &str, at: Milliseconds) {
+    pub(crate) fn spotted(&mut self, phrase: &Phrase, at: Milliseconds) {
         let utterance = self.utterance.clone();
         for entry in &mut self.entries {
             for hearing in entry.spotted(phrase, at, utterance.as_ref()) {
@@ -270,7 +270,7 @@ impl Entry {
     /// What it is told of a phrase that was said.
     fn spotted(
         &mut self,
-        phrase: &str,
+        phrase: &Phrase,
         at: Milliseconds,
         utterance: Option<&Utterance>,
     ) -> VecDeque<Hearing> {

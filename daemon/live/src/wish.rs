@@ -2,11 +2,12 @@
 
 use earnest_channel::MAX_PHRASE_BYTES;
 use earnest_policy::{Command, CommandList, Listen, PlainName, Work};
+use earnest_transcript::Phrase;
 
 use crate::{ListenError, What};
 
-/// Most bytes of a wake phrase. Its mark fits behind it.
-pub const MAX_WAKE_BYTES: usize = MAX_PHRASE_BYTES - WAKES.len_utf8();
+/// Most bytes of a wake phrase.
+pub const MAX_WAKE_BYTES: usize = MAX_PHRASE_BYTES;
 
 /// What a listener wants to be told. Each wish has the scope that it takes: a permit for commands
 /// gets nobody text.
@@ -34,18 +35,14 @@ impl Wish for Commands {
     type Scope = Command;
 }
 
-/// What stands behind a phrase that wakes, as workers are told it.
-const WAKES: char = '…';
-
 /// A wish as it is granted.
 #[derive(Debug, Clone)]
 pub(crate) enum Wanted {
     Text {
-        /// With the mark that it wakes.
-        wake: Option<String>,
+        wake: Option<Phrase>,
     },
-    /// Phrases with their ids; none has that mark.
-    Commands(Vec<(PlainName, String)>),
+    /// Phrases with their ids.
+    Commands(Vec<(PlainName, Phrase)>),
 }
 
 impl Wanted {
@@ -57,13 +54,13 @@ impl Wanted {
     }
 
     /// The phrases that are to be spotted for it.
-    pub(crate) fn phrases(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn phrases(&self) -> impl Iterator<Item = &Phrase> {
         let (wake, commands) = match self {
-            Wanted::Text { wake } => (wake.as_deref(), &[][..]),
+            Wanted::Text { wake } => (wake.as_ref(), &[][..]),
             Wanted::Commands(phrases) => (None, phrases.as_slice()),
         };
-        let commands = commands.iter().map(|(_, phrase)| phrase.as_str());
-        wake.into_iter().chain(commands)
+        wake.into_iter()
+            .chain(commands.iter().map(|(_, phrase)| phrase))
     }
 }
 
@@ -86,11 +83,11 @@ impl sealed::Wanted for Text {
     fn wanted(self) -> Result<Granted, ListenError> {
         let Text { wake } = self;
         let wake = wake.map(|phrase| {
-            let phrase = unmarked(&phrase);
+            let phrase = phrase.trim();
             let says_something = phrase.chars().any(char::is_alphanumeric);
             let fits = phrase.len() <= MAX_WAKE_BYTES;
             match fits && says_something && !phrase.chars().any(char::is_control) {
-                true => Ok(format!("{phrase}{WAKES}")),
+                true => Ok(Phrase::waking(phrase)),
                 false => Err(ListenError::BadPhrase {
                     expected: MAX_WAKE_BYTES,
                     found: phrase.len(),
@@ -105,16 +102,9 @@ impl sealed::Wanted for Text {
 impl sealed::Wanted for Commands {
     fn wanted(self) -> Result<Granted, ListenError> {
         let phrases = self.0.phrases();
-        let phrases = phrases.map(|(id, phrase)| (id.clone(), unmarked(phrase).to_owned()));
+        let phrases = phrases.map(|(id, phrase)| (id.clone(), Phrase::command(phrase)));
         Ok(Granted(Wanted::Commands(phrases.collect())))
     }
-}
-
-/// A phrase without what would make it wake.
-fn unmarked(phrase: &str) -> &str {
-    phrase
-        .trim()
-        .trim_end_matches(|last: char| last == WAKES || last.is_whitespace())
 }
 
 #[cfg(test)]
@@ -127,22 +117,20 @@ mod tests {
         Text { wake }.wanted().map(|Granted(wanted)| wanted)
     }
 
-    fn phrases(wanted: &Wanted) -> Vec<&str> {
-        wanted.phrases().collect()
+    fn phrases(wanted: &Wanted) -> Vec<Phrase> {
+        wanted.phrases().cloned().collect()
     }
 
     #[test]
-    fn a_wake_phrase_gets_its_mark_and_a_command_never_has_it() {
-        for phrase in [
-            "hey earnest",
-            " hey earnest \u{2026} ",
-            "hey earnest\u{2026}",
-        ] {
-            assert_eq!(phrases(&wake(phrase).unwrap()), ["hey earnest\u{2026}"]);
+    fn a_wake_phrase_wakes_and_a_command_never_does() {
+        for phrase in ["hey earnest", " hey earnest "] {
+            let wakes = [Phrase::waking("hey earnest")];
+            assert_eq!(phrases(&wake(phrase).unwrap()), wakes);
         }
         let list = CommandList::new("kitchen", [("on", "light on\u{2026}"), ("off", "be dark")]);
         let Granted(commands) = Commands(list.unwrap()).wanted().unwrap();
-        assert_eq!(phrases(&commands), ["light on", "be dark"]);
+        let expected = ["light on\u{2026}", "be dark"].map(Phrase::command);
+        assert_eq!(phrases(&commands), expected);
         let Granted(all) = Text::default().wanted().unwrap();
         assert!(phrases(&all).is_empty());
     }

@@ -180,6 +180,7 @@ pub(crate) mod tests {
     use std::io::Cursor;
 
     use earnest_channel::{Encoding, Failure, LiveTask, SoundKind, encode};
+    use earnest_transcript::Phrase;
 
     use super::*;
 
@@ -292,7 +293,7 @@ pub(crate) mod tests {
         ToWorker::Tune(Tuning {
             generation,
             text: false,
-            phrases: vec!["stop".to_owned()],
+            phrases: vec![Phrase::command("stop")],
         })
     }
 

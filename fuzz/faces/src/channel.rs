@@ -6,6 +6,7 @@ use earnest_channel::{
     DecodeError, Decoder, Due, Encoding, Exchange, FromWorker, Job, LiveTask, Message, ReadError,
     SoundKind, Task, ToWorker, Tuning, encode, read,
 };
+use earnest_transcript::Phrase;
 
 /// Reads `data` as a stream of messages, in the way that its first byte says:
 ///
@@ -206,7 +207,7 @@ fn tuning(order: u8, generation: u32) -> Tuning {
     Tuning {
         generation,
         text: order & 1 == 0,
-        phrases: vec!["stop".to_owned(); usize::from(order >> 1 & 3)],
+        phrases: vec![Phrase::command("stop"); usize::from(order >> 1 & 3)],
     }
 }
 

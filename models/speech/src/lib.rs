@@ -36,7 +36,7 @@ pub use segmenter::{
     Boundary, OpenProbabilities, OpenSegment, Segment, Segmenter, SegmenterConfig,
     SegmenterConfigError, SegmenterEvent, SegmenterOptions,
 };
-pub use spotter::{Extent, GOES_ON, Score, Spotter, Weight, nothing_said};
+pub use spotter::{Extent, Score, Spotter, Weight, nothing_said};
 pub use timekeeper::{Stretch, Timekeeper};
 pub use tokenizer::{
     MAX_TOKEN_BYTES, MAX_VOCABULARY, Piece, TextStream, Tokenizer, TokenizerError,

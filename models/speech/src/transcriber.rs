@@ -19,6 +19,7 @@ use crate::vad::DetectSpeech;
 use crate::{DecodeOptions, Hypothesis, Recognize, SpeechError, Tokenizer};
 
 pub(crate) use settle::{SURE_OF_SPEECH, second_look, settle};
+pub(crate) use trim::remove;
 
 /// How a [`Transcriber`] listens.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

@@ -8,6 +8,7 @@
 
 mod cues;
 mod json;
+mod phrase;
 mod srt;
 mod text;
 mod time;
@@ -16,6 +17,7 @@ mod vtt;
 use serde::{Deserialize, Serialize};
 
 pub use json::SegmentObject;
+pub use phrase::Phrase;
 pub use time::Milliseconds;
 
 /// A stretch of speech and what was said in it.

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 use crate::earnestd::Wish;
-use crate::house::{PATIENT, alsa};
+use crate::house::PATIENT;
 use crate::reader::env;
 use crate::wait::wait_until;
 
@@ -31,8 +31,6 @@ impl Server {
         fs::set_permissions(folder.path(), only_us).expect("it is ours");
         // Nobody but the test starts a server, whoever runs it.
         fs::write(folder.path().join("client.conf"), "autospawn = no\n").expect("it is ours");
-        let device = "pcm.!default { type pulse device \"mic.monitor\" }";
-        alsa(folder.path(), device);
         let sink = [
             SINK.to_owned(),
             "sink_name=mic".to_owned(),
@@ -135,13 +133,12 @@ impl Server {
         command
     }
 
-    fn environment(&self) -> [(&'static str, PathBuf); 4] {
+    fn environment(&self) -> [(&'static str, PathBuf); 3] {
         let folder = self.folder.path();
         [
             ("XDG_RUNTIME_DIR", folder.to_owned()),
             ("HOME", folder.to_owned()),
             ("PULSE_CLIENTCONFIG", folder.join("client.conf")),
-            ("ALSA_CONFIG_PATH", folder.join("asound.conf")),
         ]
     }
 }

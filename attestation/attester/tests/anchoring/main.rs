@@ -4,7 +4,7 @@
 mod sides;
 
 use earnest_attester::starts::StartsError;
-use earnest_attester::{Device, DeviceError};
+use earnest_attester::{Device, DeviceError, software};
 use earnest_evidence::measured::Head;
 use earnest_evidence::{HashAlgorithm, Nonce};
 use earnest_fleet::Exit;
@@ -123,4 +123,28 @@ fn evidence_that_is_gathered_while_heads_are_anchored_leads_to_the_pcr() {
         });
         while gather(&device) < HEADS as usize {}
     });
+}
+
+#[test]
+fn a_look_sees_what_an_opened_device_reads_and_leaves_booting_to_it() {
+    let sides = Sides::new();
+    let device = sides.provision();
+    let folder = device.folder().clone();
+    let boot = device.configuration().boot_pcrs;
+    let read = device.module().pcr_read(boot).expect("it reads");
+    device.close().expect("it is there");
+    for _ in 0..4 {
+        let seen = Device::look(&folder).expect("it is there");
+        assert_eq!(seen.as_ref(), Some(&read));
+    }
+    assert!(software::stop(&folder).expect("it ends"));
+    let unbooted = Device::look(&folder).expect("it starts");
+    assert_eq!(unbooted, None);
+    let device = Device::open(folder.clone()).expect("it boots");
+    device.module().pcr_extend(7, &[1; 32]).expect("it extends");
+    let changed = device.module().pcr_read(boot).expect("it reads");
+    assert_ne!(changed, read);
+    device.close().expect("it is there");
+    let seen = Device::look(&folder).expect("it is there");
+    assert_eq!(seen, Some(changed));
 }

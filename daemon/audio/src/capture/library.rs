@@ -1,12 +1,18 @@
 //! The sound library: devices, their offers, and a stream of one of them.
+//!
+//! A sound server whose socket the environment leads to is spoken to directly. ALSA has a plugin
+//! that leads to it, too, but its descriptor says that there is something to read when there is
+//! less than what is read at once, and cpal, which waits for the whole, spins. Whoever names a
+//! configuration of ALSA's by `ALSA_CONFIG_PATH` gets what it says, and no server is asked.
 
+use std::env;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
-use cpal::{BufferSize, ErrorKind, StreamConfig, SupportedBufferSize};
+use cpal::{BufferSize, ErrorKind, HostId, StreamConfig, SupportedBufferSize};
 use earnest_printable::printable;
 
 use super::choice::{Choice, Offer, channels, choices, rates};
@@ -26,8 +32,13 @@ const TIME_TO_LOOK: Duration = Duration::from_secs(5);
 /// reader without its turn.
 const RING_SECONDS: usize = 1;
 
-/// The default's name with ALSA.
-const DEFAULT: &str = "default";
+/// What a sound server is asked for at once, over what is wished for. It keeps no more for us than
+/// that and hands over half of it at a time; what it is late by more, on a busy machine, is lost
+/// without a word.
+const SERVER_BUFFERS: u32 = 4;
+
+/// Names a configuration of ALSA's.
+const ALSA_CONFIGURATION: &str = "ALSA_CONFIG_PATH";
 
 /// Why a device could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +69,10 @@ impl OpenError {
             OpenError::NotFound { .. } => Loss::NotFound,
             OpenError::NothingOfUse { .. } => Loss::Unsupported,
             OpenError::Library(error) => match error.kind() {
-                ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable => Loss::NoDevice,
+                // What never was open has not vanished: a server's socket may outlive it.
+                ErrorKind::DeviceNotAvailable
+                | ErrorKind::HostUnavailable
+                | ErrorKind::StreamInvalidated => Loss::NoDevice,
                 kind => loss(kind),
             },
         }
@@ -102,12 +116,16 @@ pub(super) struct Opened {
 
 /// Opens the device that is wished for, with the best that it offers.
 pub(super) fn open(options: &MicrophoneOptions) -> Result<Opened, OpenError> {
-    let host = cpal::default_host();
-    let device = find(&host, &options.device)?;
+    let device = find(&options.device)?;
     let name = name_of(&device);
+    let by_server = device.id().is_ok_and(|id| id.host() == HostId::PulseAudio);
+    let wished = match by_server {
+        true => options.buffer.saturating_mul(SERVER_BUFFERS),
+        false => options.buffer,
+    };
     let mut refused = None;
     for choice in choices(offers(&device)?.into_iter(), options.rate) {
-        let frames = frames(choice, options.buffer);
+        let frames = frames(choice, wished);
         // A device that cannot do the buffer is asked for its own.
         for buffer in [BufferSize::Fixed(frames), BufferSize::Default] {
             match start(&device, choice, buffer, options.lossless) {
@@ -132,17 +150,36 @@ pub(super) fn open(options: &MicrophoneOptions) -> Result<Opened, OpenError> {
     })
 }
 
+/// Who has devices, the first asked first. Where a sound server was there and is gone, the cards
+/// that it had are not taken behind its back: it would not get them again.
+fn hosts() -> Vec<HostId> {
+    let server = env::var_os(ALSA_CONFIGURATION).is_none();
+    let found = cpal::available_hosts().into_iter();
+    let mut hosts: Vec<HostId> = found
+        .filter(|host| match host {
+            HostId::PulseAudio => server,
+            host => *host == HostId::Alsa,
+        })
+        .collect();
+    hosts.sort_by_key(|host| *host == HostId::Alsa);
+    hosts
+}
+
+/// The default device of the first that has devices.
+fn default_device() -> Result<cpal::Device, cpal::Error> {
+    let none = || ErrorKind::DeviceNotAvailable.into();
+    let host = cpal::host_from_id(*hosts().first().ok_or_else(none)?)?;
+    host.default_input_device().ok_or_else(none)
+}
+
 /// The default, or the device whose name is the pattern, then the first whose name fits, then
-/// the first whose description does, in ALSA's order.
-fn find(host: &cpal::Host, wish: &DeviceWish) -> Result<cpal::Device, OpenError> {
+/// the first whose description does, a sound server's before ALSA's and in their order.
+fn find(wish: &DeviceWish) -> Result<cpal::Device, OpenError> {
     let pattern = match wish {
-        DeviceWish::Default => {
-            let device = host.default_input_device();
-            return device.ok_or(OpenError::Library(ErrorKind::DeviceNotAvailable.into()));
-        }
+        DeviceWish::Default => return Ok(default_device()?),
         DeviceWish::Named(pattern) => pattern,
     };
-    let devices: Vec<cpal::Device> = inputs(host)?.collect();
+    let devices = inputs()?;
     let ranks = devices.iter().map(|device| {
         let rank = pattern.rank(&name_of(device), &description_of(device));
         rank.unwrap_or(u8::MAX)
@@ -157,10 +194,20 @@ fn find(host: &cpal::Host, wish: &DeviceWish) -> Result<cpal::Device, OpenError>
     }
 }
 
-fn inputs(host: &cpal::Host) -> Result<impl Iterator<Item = cpal::Device>, cpal::Error> {
-    let devices = host.devices()?;
-    let inputs = devices.filter(|device| device.supports_input());
-    Ok(inputs.take(MAX_DEVICES - 1))
+/// All devices that hear something.
+fn inputs() -> Result<Vec<cpal::Device>, cpal::Error> {
+    let mut inputs = Vec::new();
+    for host in hosts() {
+        let devices = cpal::host_from_id(host)?.devices()?;
+        inputs.extend(
+            devices
+                .filter(|device| device.supports_input())
+                .take(MAX_DEVICES),
+        );
+    }
+    // One more may be the default, which is not always listed.
+    inputs.truncate(MAX_DEVICES - 1);
+    Ok(inputs)
 }
 
 /// Builds a stream and starts it.
@@ -256,18 +303,20 @@ fn is_worth_telling(device: &Device) -> bool {
 
 /// Tells all devices, and then each again with what it offers.
 fn look(tell: &mpsc::SyncSender<Result<Vec<Device>, Loss>>) {
-    let host = cpal::default_host();
-    let found = match inputs(&host) {
-        Ok(inputs) => inputs.collect::<Vec<_>>(),
+    let found = match inputs() {
+        Ok(inputs) => inputs,
         Err(error) => {
             let _ = tell.try_send(Err(loss(error.kind())));
             return;
         }
     };
-    let listed = found.iter().any(|device| name_of(device) == DEFAULT);
-    let unlisted = host.default_input_device().filter(|_| !listed);
+    let default = default_device().ok();
+    let default_name = default.as_ref().map(name_of);
+    let is_default = |device: &cpal::Device| Some(name_of(device)) == default_name;
+    let unlisted = default.filter(|_| !found.iter().any(is_default));
     let mut seen: Vec<cpal::Device> = unlisted.into_iter().chain(found).collect();
-    seen.sort_by_key(|device| name_of(device) != DEFAULT);
+    seen.sort_by_key(|device| !is_default(device));
+    let told = |device, offers: &[Offer]| told(device, is_default(device), offers);
     let names = seen.iter().map(|device| told(device, &[])).collect();
     if tell.try_send(Ok(names)).is_err() {
         return;
@@ -280,11 +329,10 @@ fn look(tell: &mpsc::SyncSender<Result<Vec<Device>, Loss>>) {
     }
 }
 
-fn told(device: &cpal::Device, offers: &[Offer]) -> Device {
-    let name = name_of(device);
+fn told(device: &cpal::Device, is_default: bool, offers: &[Offer]) -> Device {
     Device {
-        is_default: name == DEFAULT,
-        name,
+        is_default,
+        name: name_of(device),
         description: description_of(device),
         rates: rates(offers),
         channels: channels(offers),
@@ -346,6 +394,8 @@ mod tests {
     fn a_device_that_never_was_is_told_apart_from_one_that_went() {
         let never = OpenError::Library(ErrorKind::DeviceNotAvailable.into());
         assert_eq!(never.loss(), Loss::NoDevice);
+        let refused = OpenError::Library(ErrorKind::StreamInvalidated.into());
+        assert_eq!(refused.loss(), Loss::NoDevice);
         assert_eq!(loss(ErrorKind::DeviceNotAvailable), Loss::Vanished);
         assert_eq!(loss(ErrorKind::DeviceBusy), Loss::Busy);
         assert_eq!(loss(ErrorKind::BackendError), Loss::Failed);

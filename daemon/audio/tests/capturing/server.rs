@@ -1,4 +1,5 @@
-//! A sound server of the test's own, with a sink that plays into its microphone: a real clock.
+//! A sound server of the test's own, with a sink that plays into its microphone: a real clock. It
+//! is spoken to directly, and through ALSA's plugin where somebody says so.
 
 use std::fs;
 use std::io::Write;
@@ -17,16 +18,31 @@ use crate::house::{AT_ONCE, alsa, lost, next, opened, program, trial, wait_until
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
-        trial("what_is_played_is_heard_in_its_time", played),
+        trial("what_is_played_is_heard_in_its_time", || {
+            played(Way::Direct)
+        }),
+        trial("what_is_played_is_heard_through_alsa", || {
+            played(Way::Plugin)
+        }),
         trial(
             "a_sound_server_that_ends_and_is_back_is_heard_again",
-            restarted,
+            || restarted(Way::Direct),
         ),
         trial(
-            "a_device_that_is_unplugged_and_back_is_heard_again",
-            unplugged,
+            "a_sound_server_behind_alsa_that_ends_and_is_back_is_heard_again",
+            || restarted(Way::Plugin),
         ),
-        trial("the_devices_of_a_sound_server_are_told", told),
+        trial("a_device_that_is_unplugged_and_back_is_heard_again", || {
+            unplugged(Way::Direct)
+        }),
+        trial(
+            "a_device_behind_alsa_that_is_unplugged_and_back_is_heard_again",
+            || unplugged(Way::Plugin),
+        ),
+        trial("the_devices_of_a_sound_server_are_told", || {
+            told(Way::Direct)
+        }),
+        trial("the_devices_behind_alsa_are_told", || told(Way::Plugin)),
     ]
 }
 
@@ -37,14 +53,34 @@ const SINK: [&str; 4] = [
     "channels=1",
 ];
 
+/// How the server is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// By its own protocol.
+    Direct,
+    /// By the device that a configuration of ALSA's names.
+    Plugin,
+}
+
+impl Way {
+    /// What becomes of an attempt while the device is not there.
+    fn absent(self) -> Loss {
+        match self {
+            Way::Direct => Loss::NoDevice,
+            Way::Plugin => Loss::Failed,
+        }
+    }
+}
+
 /// The server's folder and, while it runs, the server.
 struct Server {
+    way: Way,
     folder: TempDir,
     process: Option<Child>,
 }
 
 impl Server {
-    fn start() -> Server {
+    fn start(way: Way) -> Server {
         let folder = tempfile::tempdir().expect("a folder for tests");
         let only_us = fs::Permissions::from_mode(0o700);
         fs::set_permissions(folder.path(), only_us).expect("it is ours");
@@ -53,6 +89,7 @@ impl Server {
         let device = "pcm.!default { type pulse device \"mic.monitor\" }";
         alsa(folder.path(), device);
         let mut server = Server {
+            way,
             folder,
             process: None,
         };
@@ -155,14 +192,17 @@ impl Server {
         command
     }
 
-    fn environment(&self) -> [(&'static str, PathBuf); 4] {
+    fn environment(&self) -> Vec<(&'static str, PathBuf)> {
         let folder = self.folder.path();
-        [
+        let mut environment = vec![
             ("XDG_RUNTIME_DIR", folder.to_owned()),
             ("HOME", folder.to_owned()),
             ("PULSE_CLIENTCONFIG", folder.join("client.conf")),
-            ("ALSA_CONFIG_PATH", folder.join("asound.conf")),
-        ]
+        ];
+        if self.way == Way::Plugin {
+            environment.push(("ALSA_CONFIG_PATH", folder.join("asound.conf")));
+        }
+        environment
     }
 
     fn program(&self) -> CaptureProgram {
@@ -205,8 +245,8 @@ async fn first_sound(microphone: &mut Microphone) {
     while !matches!(next(microphone).await, Sounding::Sound(_)) {}
 }
 
-async fn played() {
-    let server = Server::start();
+async fn played(way: Way) {
+    let server = Server::start(way);
     let mut microphone = server.microphone();
     let (_, rate, losses) = opened(&mut microphone).await;
     assert_eq!((rate, losses), (16_000, Vec::new()));
@@ -251,8 +291,8 @@ async fn played() {
     );
 }
 
-async fn restarted() {
-    let mut server = Server::start();
+async fn restarted(way: Way) {
+    let mut server = Server::start(way);
     let mut microphone = server.microphone();
     for _ in 0..4 {
         opened(&mut microphone).await;
@@ -260,30 +300,30 @@ async fn restarted() {
         server.end();
         assert_eq!(lost(&mut microphone).await.0, Loss::Vanished);
         // It is tried in the meantime, and is not there.
-        assert_eq!(lost(&mut microphone).await, (Loss::Failed, 0));
+        assert_eq!(lost(&mut microphone).await, (way.absent(), 0));
         server.resume();
     }
     opened(&mut microphone).await;
     first_sound(&mut microphone).await;
 }
 
-async fn unplugged() {
-    let server = Server::start();
+async fn unplugged(way: Way) {
+    let server = Server::start(way);
     let mut microphone = server.microphone();
     for _ in 0..4 {
         opened(&mut microphone).await;
         first_sound(&mut microphone).await;
         server.unplug();
         assert_eq!(lost(&mut microphone).await.0, Loss::Vanished);
-        assert_eq!(lost(&mut microphone).await, (Loss::Failed, 0));
+        assert_eq!(lost(&mut microphone).await, (way.absent(), 0));
         server.plug();
     }
     opened(&mut microphone).await;
     first_sound(&mut microphone).await;
 }
 
-async fn told() {
-    let server = Server::start();
+async fn told(way: Way) {
+    let server = Server::start(way);
     let devices = devices(&server.program()).await.expect("they are told");
     assert!(devices[0].is_default, "{devices:?}");
     assert!(devices[0].rates.contains(&16_000), "{devices:?}");

@@ -93,6 +93,9 @@ pub(crate) fn listen(arguments: &Arguments, console: &Console) -> Exit {
     if exit != Exit::Success {
         console.say(&format!("earnest: {}", describe(&error)));
     }
+    if exit == Exit::NotAllowed && !arguments.commands {
+        console.say("earnest: an app that has the scope command alone hears by --commands");
+    }
     exit
 }
 

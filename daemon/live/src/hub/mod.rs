@@ -17,6 +17,7 @@ use earnest_audio::{Level, Source};
 use earnest_channel::MAX_PHRASES;
 use earnest_policy::AppId;
 use earnest_telemetry::Telemetry;
+use earnest_transcript::Phrase;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
@@ -240,7 +241,7 @@ impl Hub {
             return Err(ListenError::Full { most });
         }
         let known = self.audience.needs().phrases;
-        let new = |phrase: &&str| !known.iter().any(|other| other == phrase);
+        let new = |phrase: &&Phrase| !known.contains(phrase);
         let found = known.len() + wanted.phrases().filter(new).count();
         if found > MAX_PHRASES {
             return Err(ListenError::TooManyPhrases {

@@ -8,7 +8,7 @@ use earnest_channel::{
     Encoding, Job, LiveTask, MAX_LIVE_SILENCE, MIN_LIVE_SILENCE, SoundKind, Task, Tuning,
 };
 use earnest_pool::{BeginError, Event, SessionError};
-use earnest_transcript::{Milliseconds, Segment};
+use earnest_transcript::{Milliseconds, Phrase, Segment};
 use tokio::time::Instant;
 
 use crate::audience::{Entry, Needs};
@@ -39,7 +39,7 @@ pub(super) struct Session {
     tuned: Needs,
     generation: u32,
     /// Phrases by generation.
-    tunings: VecDeque<(u32, Arc<[String]>)>,
+    tunings: VecDeque<(u32, Arc<[Phrase]>)>,
 }
 
 enum Stage {
@@ -137,7 +137,7 @@ impl Session {
         self.tuned = needs.clone();
     }
 
-    fn phrase(&self, generation: u32, number: u16) -> Option<String> {
+    fn phrase(&self, generation: u32, number: u16) -> Option<Phrase> {
         let mut tunings = self.tunings.iter();
         let (_, phrases) = tunings.find(|(known, _)| *known == generation)?;
         phrases.get(usize::from(number)).cloned()

@@ -1,6 +1,7 @@
 //! Who is told what.
 
 use earnest_audio::Sounding;
+use earnest_transcript::Phrase;
 
 use super::kit::*;
 use crate::*;
@@ -76,7 +77,8 @@ async fn a_command_is_its_id_and_nothing_else_is_told() {
         panic!("{:?}", worker.tunings);
     };
     assert_eq!((tuning.generation, tuning.text), (1, false));
-    assert_eq!(tuning.phrases, ["light on please", "now be dark"]);
+    let expected = ["light on please", "now be dark"].map(Phrase::command);
+    assert_eq!(tuning.phrases, expected);
     let mut reader = house.listen(text()).await;
     house.sound(1_000).await;
     worker.take().await;
@@ -145,7 +147,7 @@ async fn who_has_a_wake_phrase_is_told_nothing_before_it() {
     let mut worker = house.worker().unwrap();
     house.sound(10_000).await;
     worker.take().await;
-    assert_eq!(worker.tunings[0].phrases, ["hey earnest…"]);
+    assert_eq!(worker.tunings[0].phrases, [Phrase::waking("hey earnest")]);
     words(&mut listener);
     worker.utterance(0, "nobody's business").await;
     assert!(words(&mut listener).is_empty());

@@ -7,7 +7,7 @@ use earnest_channel::{
 };
 use earnest_pool::{BeginError, Event, Misdeed, PoolOptions, SessionError, SessionOver, TuneError};
 use earnest_telemetry::WorkerEnd;
-use earnest_transcript::Milliseconds;
+use earnest_transcript::{Milliseconds, Phrase};
 use tokio::time::timeout;
 
 use crate::kit::{JOB, Kit, Outcome, Running, is_there, until, until_gone};
@@ -38,7 +38,7 @@ fn tuning(generation: u32, text: bool, phrases: &[&str]) -> Tuning {
     Tuning {
         generation,
         text,
-        phrases: phrases.iter().map(|&phrase| phrase.to_owned()).collect(),
+        phrases: phrases.iter().copied().map(Phrase::command).collect(),
     }
 }
 

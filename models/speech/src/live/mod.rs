@@ -5,6 +5,9 @@
 //! back, and the final text begins with it, because every later reading is made to. What follows
 //! is tentative.
 //!
+//! The final of an utterance that follows another soon is read together with that one, as a file
+//! is; see `context`.
+//!
 //! There is no clock: readings are paced by samples. See `pace` for the bound on work.
 //!
 //! One utterance is [`LiveEvent::SpeechStarted`], any number of [`LiveEvent::Partial`], one
@@ -14,13 +17,14 @@
 //!
 //! What nobody wants is not done: without text and phrases the recogniser does not run.
 
+mod context;
 mod pace;
 mod reader;
 mod stable;
 
 use std::sync::Arc;
 
-use earnest_transcript::{Milliseconds, Segment};
+use earnest_transcript::{Milliseconds, Phrase, Segment};
 
 use crate::finder::SpeechFinder;
 use crate::segmenter::{SegmenterConfig, SegmenterEvent, SegmenterOptions};
@@ -208,7 +212,7 @@ impl<R: Reread, D: DetectSpeech> Live<R, D> {
     /// before. Text that is wanted in the middle of an utterance is told from its start. Where it
     /// is wanted no more, the utterance is told to be over with the next sound, and nothing of it
     /// is told again.
-    pub fn tune(&mut self, text: bool, phrases: &[String]) {
+    pub fn tune(&mut self, text: bool, phrases: &[Phrase]) {
         self.reader.tune(text, phrases);
     }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::pace::WAGE;
 use super::*;
-use crate::{DecodeOptions, FRAME_SAMPLES, GOES_ON, Hypothesis};
+use crate::{DecodeOptions, FRAME_SAMPLES, Hypothesis};
 
 /// Says that a frame is speech when it is loud.
 struct Loud;
@@ -33,6 +33,21 @@ struct Talk {
 
 const WORD_SAMPLES: usize = 6_400;
 
+/// What ends an utterance: two that are read together have as much between them.
+const PAUSE_SAMPLES: usize = 11_000;
+
+/// The words of each utterance in turn, which begins where it is loud.
+fn words(pcm: &[f32]) -> Vec<u32> {
+    let loud = |(at, sample): (usize, &f32)| (sample.abs() > 0.2).then_some(at);
+    let loud: Vec<usize> = pcm.iter().enumerate().filter_map(loud).collect();
+    let utterances = loud.chunk_by(|one, next| next - one < PAUSE_SAMPLES);
+    let words = utterances.flat_map(|utterance| {
+        let samples = utterance[utterance.len() - 1] - utterance[0];
+        (0..(samples / WORD_SAMPLES) as u32).map(|word| 10 + word % 30)
+    });
+    words.collect()
+}
+
 impl Talk {
     fn new(tails: &[&[u32]]) -> Talk {
         Talk {
@@ -58,11 +73,9 @@ impl Reread for Talk {
         prefix: &[u32],
         _: &DecodeOptions,
     ) -> Result<Hypothesis, SpeechError> {
-        let loud = encoded.iter().rposition(|sample| sample.abs() > 0.2);
-        let spoken = loud.unwrap_or(0).saturating_sub(PRE_ROLL) / WORD_SAMPLES;
-        let words = (0..spoken as u32).map(|word| 10 + word % 30);
+        let words = words(encoded);
         let mut tokens = prefix.to_vec();
-        tokens.extend(words.skip(prefix.len()));
+        tokens.extend(words.iter().skip(prefix.len()));
         if !self.tails.is_empty() {
             let turn = self.read.len() % self.tails.len();
             tokens.extend(&self.tails[turn]);
@@ -291,7 +304,7 @@ fn without_text_phrases_are_looked_for_and_not_a_word_is_told() {
         ..LiveOptions::default()
     };
     let mut live = Live::new(&mut talk, Loud, tokenizer(), options);
-    live.tune(false, &[format!("w10 w11{GOES_ON}"), "w12".to_owned()]);
+    live.tune(false, &[Phrase::waking("w10 w11"), Phrase::command("w12")]);
     let mut events = Vec::new();
     for block in sound(5.0, &[(1.0, 3.0)]).chunks(640) {
         events.extend(live.push(block, false).unwrap());
@@ -387,6 +400,53 @@ fn a_short_silence_ends_an_utterance_and_odd_ones_are_bounded() {
         check(&events);
         assert_eq!(finals(&events).len(), utterances, "{silence}");
     }
+}
+
+/// The sound that was read last for the text of each utterance, in tenths of a second.
+fn lengths(pcm: &[f32], text: bool, phrases: &[Phrase]) -> (Vec<usize>, Vec<String>) {
+    let mut talk = Talk::new(&[]);
+    let options = LiveOptions {
+        partials: false,
+        ..LiveOptions::default()
+    };
+    let mut live = Live::new(&mut talk, Loud, tokenizer(), options);
+    live.tune(text, phrases);
+    let mut events = Vec::new();
+    for block in pcm.chunks(640) {
+        events.extend(live.push(block, false).unwrap());
+    }
+    events.extend(live.finish().unwrap());
+    check(&events);
+    let texts = finals(&events).into_iter().map(str::to_owned).collect();
+    let lengths = talk.read.iter().map(|samples| samples / 1_600);
+    (lengths.collect(), texts)
+}
+
+#[test]
+fn an_utterance_that_follows_soon_is_read_behind_the_one_before() {
+    let near = sound(6.0, &[(1.0, 2.0), (3.0, 4.0)]);
+    let (read, texts) = lengths(&near, true, &[]);
+    assert_eq!(read, [19, 38]);
+    // What the first said is not said again.
+    assert_eq!(texts, ["w10 w11", "w10 w11"]);
+    let far = sound(9.0, &[(1.0, 2.0), (5.0, 6.0)]);
+    let (read, texts) = lengths(&far, true, &[]);
+    assert_eq!(read, [19, 19]);
+    assert_eq!(texts, ["w10 w11", "w10 w11"]);
+}
+
+#[test]
+fn phrases_are_looked_for_in_an_utterance_alone() {
+    let pcm = sound(6.0, &[(1.0, 2.0), (3.0, 4.0)]);
+    let phrases = [Phrase::command("w12")];
+    let (read, texts) = lengths(&pcm, true, &phrases);
+    // Six seconds are the sound of nobody, by which phrases are measured.
+    let read: Vec<usize> = read.into_iter().filter(|tenths| *tenths != 60).collect();
+    assert_eq!(read, [19, 38, 19]);
+    assert_eq!(texts, lengths(&pcm, true, &[]).1);
+    let (read, texts) = lengths(&pcm, false, &phrases);
+    let read: Vec<usize> = read.into_iter().filter(|tenths| *tenths != 60).collect();
+    assert_eq!((read, texts), (vec![19, 19], vec![]));
 }
 
 #[test]

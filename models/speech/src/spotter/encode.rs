@@ -12,7 +12,9 @@ use crate::tokenizer::{Piece, Tokenizer};
 
 /// The vocabulary, from text to ids.
 pub(super) struct Encoder<'a> {
-    /// The least id of each text, because equal texts may have several.
+    /// The id of each text. Equal texts have several where one of them has invisible characters
+    /// besides, which a [`Tokenizer`] drops: such a piece was joined from the other, and so has
+    /// the greater id, unless the other is a single character, whose ids come last.
     pieces: HashMap<&'a str, u32>,
     bytes: HashMap<u8, u32>,
 }
@@ -28,6 +30,9 @@ impl<'a> Encoder<'a> {
         for id in 0..tokenizer.vocabulary_size() as u32 {
             match tokenizer.piece(id) {
                 Piece::Text("") | Piece::Special => {}
+                Piece::Text(text) if is_character(text) => {
+                    encoder.pieces.insert(text, id);
+                }
                 Piece::Text(text) => {
                     encoder.pieces.entry(text).or_insert(id);
                 }
@@ -84,6 +89,11 @@ impl<'a> Encoder<'a> {
         }
         Some(())
     }
+}
+
+/// Whether `text` is one character that can be seen. A line break is a space here, too.
+fn is_character(text: &str) -> bool {
+    text.chars().count() == 1 && text != " "
 }
 
 #[cfg(test)]
@@ -145,6 +155,21 @@ mod tests {
         let encoder = Encoder::new(&tokenizer);
         assert_eq!(encoder.encode("hez"), Some(vec![3, 9, 1]));
         assert_eq!(encoder.encode("hex"), None);
+    }
+
+    #[test]
+    fn a_piece_with_an_invisible_character_is_not_what_is_written() {
+        let json = r#"{"model": {"type": "BPE", "vocab": {"<s>": 0, "\u2581a": 1, ",\u200e": 2,
+            "\u2581a\u200e": 3, "\u2581": 4, "\r": 5, "a": 6, ",": 7}},
+            "added_tokens": [{"id": 0, "content": "<s>", "special": true}],
+            "decoder": {"type": "Sequence", "decoders": [
+              {"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "},
+              {"type": "ByteFallback"}, {"type": "Fuse"},
+              {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}}"#;
+        let tokenizer = Tokenizer::from_json(json.as_bytes()).expect("a tokenizer");
+        let encoder = Encoder::new(&tokenizer);
+        assert_eq!(encoder.encode("a,"), Some(vec![1, 7]));
+        assert_eq!(encoder.encode(","), Some(vec![4, 7]));
     }
 
     proptest! {

@@ -1,10 +1,10 @@
 //! Spots phrases: which of a list was said, and not a word more.
 //!
 //! A [`Spotter`] is asked about the segment under way whenever somebody has read a hypothesis of
-//! it, and once more when the segment has ended. A phrase that ends in [`GOES_ON`] is one that
-//! wakes: it may be followed by more speech, and is looked for at the beginning of the segment,
-//! before its end too. Every other phrase is a command: the whole segment, or all that follows a
-//! phrase that wakes.
+//! it, and once more when the segment has ended. A phrase that wakes
+//! ([`earnest_transcript::Phrase::wakes`]) may be followed by more speech, and is looked for at
+//! the beginning of the segment, before its end too. Every other phrase is a command: the whole
+//! segment, or all that follows a phrase that wakes.
 //!
 //! What the decoder writes of its own accord is a poor witness: of "hey earnest" it makes "They
 //! noticed", because a name is unlikely to it whatever the sound. So the phrase is forced on it
@@ -14,9 +14,26 @@
 //! the work, and to speak against a command (`said`): another number, a "not".
 //!
 //! A phrase of one short word has not much to gain, and is spotted seldom: two words and four
-//! syllables are a good phrase to wake by. `earnest-benches wake` measures misses and false
-//! accepts over every threshold; those here are from there.
+//! syllables are a good phrase to wake by.
+//!
+//! `earnest-benches wake` measures misses and false accepts over every threshold. With tiny, over
+//! a random part of its sounds (every phrase spoken by 13 voices of machines, a third each without
+//! noise, 20 dB above it and 10 dB above it; 2.48 h in which none is said, 1.66 h of it recorded):
+//!
+//! | phrase | gain | missed | false accepts |
+//! |---|---|---|---|
+//! | "hey earnest" | 7 | 16 of 191 (8.4 %), 14 of them at 10 dB | none (95 %: below 1.21 an hour) |
+//! | "okay computer" | 7 | 1 of 188 (0.5 %) | none (95 %: below 1.21 an hour) |
+//! | three commands | 14 | 8 of 307 (2.6 %) | 1 (0.40 an hour) |
+//!
+//! Of the phrases that wake, 1.8 % are missed from a gain of 5, where two false accepts are left,
+//! and 10.6 % from one of 10; 7 is nearly as high as misses of at most 10 % of the worse one
+//! allow. Over 95 recorded prompts in five languages the third greatest gain of each of twenty
+//! phrases is 2.6 in the mean, with a standard deviation of 1.7; the worst, "dear machine", has
+//! 7.8: a phrase is tried before it is relied on. What sounds like a phrase is often taken for it:
+//! "hey artist" wakes as "hey earnest" does.
 
+mod babble;
 mod encode;
 mod evidence;
 mod phrase;
@@ -30,9 +47,6 @@ use encode::Encoder;
 use evidence::Evidence;
 use phrase::Phrase;
 use said::Said;
-
-/// What a phrase ends in that may be followed by more speech: `"hey earnest…"`.
-pub const GOES_ON: char = '\u{2026}';
 
 /// Tokens that one look may force on the decoder, which bounds its work: a tenth of a second
 /// of one core with tiny. Three phrases that wake take about thirty, a command eight.
@@ -67,18 +81,10 @@ pub trait Score {
     fn unheard(&mut self, texts: &[&[u32]]) -> Result<Vec<Vec<f32>>, SpeechError>;
 }
 
-/// Six seconds of faint noise, in which nobody says anything: long enough for the longest
-/// phrase, and always the same.
+/// Six seconds of a voice that says no word: long enough for the longest phrase, and always the
+/// same.
 pub fn nothing_said() -> Vec<f32> {
-    const SAMPLES: usize = 6 * crate::SAMPLE_RATE as usize;
-    const PEAK: f32 = 0.01;
-    let mut state = 1_u32;
-    // The generator of Numerical Recipes (Press et al.); a decoder hears no pattern in it.
-    let noise = std::iter::repeat_with(|| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state as f32 / u32::MAX as f32 * 2.0 - 1.0) * PEAK
-    });
-    noise.take(SAMPLES).collect()
+    babble::babble(6 * crate::SAMPLE_RATE as usize)
 }
 
 /// How much of the segment was heard.
@@ -141,14 +147,14 @@ impl Spotter {
     /// A spotter of `phrases`, whose places in the list are what it answers. A phrase without a
     /// letter or digit, or one that the vocabulary cannot write, is never found. A caller bounds
     /// the list and its phrases.
-    pub fn new(tokenizer: &Tokenizer, phrases: &[String]) -> Spotter {
+    pub fn new(tokenizer: &Tokenizer, phrases: &[earnest_transcript::Phrase]) -> Spotter {
         let phrases = match phrases {
             [] => Vec::new(),
             phrases => {
                 let encoder = Encoder::new(tokenizer);
                 let phrases = phrases.iter().enumerate();
                 let phrases =
-                    phrases.filter_map(|(place, text)| Phrase::new(place, text, &encoder));
+                    phrases.filter_map(|(place, phrase)| Phrase::new(place, phrase, &encoder));
                 phrases.collect()
             }
         };

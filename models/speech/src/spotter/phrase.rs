@@ -1,14 +1,17 @@
 //! A phrase, and how the model may write it.
 
+use super::Score;
 use super::encode::Encoder;
 use super::evidence::{self, Evidence};
 use super::said::{Signs, letters};
-use super::{GOES_ON, Score};
 use crate::SpeechError;
 
 /// Tokens of the longest spelling; [`super::nothing_said`] holds as many, and no phrase that
 /// anybody says has more.
 const MOST_TOKENS: usize = 36;
+
+/// What a person may write behind a phrase, and nobody says.
+const ENDS: &str = ".!?,\u{2026}";
 
 /// A phrase of the list.
 pub(super) struct Phrase {
@@ -49,14 +52,16 @@ impl Phrase {
     /// For [`Self::heard`]: the text ends behind the phrase.
     pub(super) const ENDED: bool = true;
 
-    /// The phrase `text` at `place` of the list; `None` where it has no letter or digit, is
-    /// longer than anybody speaks, or cannot be written.
-    pub(super) fn new(place: usize, text: &str, encoder: &Encoder<'_>) -> Option<Phrase> {
-        let (text, wakes) = match text.trim().strip_suffix(GOES_ON) {
-            Some(text) => (text, true),
-            None => (text, false),
-        };
-        let text = text.trim().trim_end_matches(['.', '!', '?', ',']);
+    /// The `phrase` at `place` of the list; `None` where it has no letter or digit, is longer
+    /// than anybody speaks, or cannot be written.
+    pub(super) fn new(
+        place: usize,
+        phrase: &earnest_transcript::Phrase,
+        encoder: &Encoder<'_>,
+    ) -> Option<Phrase> {
+        let wakes = phrase.wakes;
+        let text = phrase.words.trim();
+        let text = text.trim_end_matches(|last: char| last.is_whitespace() || ENDS.contains(last));
         let letters = letters(text);
         if letters.is_empty() {
             return None;

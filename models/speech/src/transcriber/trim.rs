@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::Hypothesis;
 
 /// Removes `tokens`, their certainty and their attention. What is not there is passed over.
-pub(super) fn remove(hypothesis: &mut Hypothesis, tokens: Range<usize>) {
+pub(crate) fn remove(hypothesis: &mut Hypothesis, tokens: Range<usize>) {
     let within = |length: usize| tokens.start.min(length)..tokens.end.min(length);
     let range = within(hypothesis.tokens.len());
     hypothesis.tokens.drain(range);

@@ -128,7 +128,7 @@ impl Live {
             }));
         }
         for (place, phrase) in self.tuning.phrases.iter().enumerate() {
-            if phrase.split_whitespace().count() == words {
+            if phrase.words.split_whitespace().count() == words {
                 answers.push(FromWorker::Spotted(Spotted {
                     generation: self.tuning.generation,
                     phrase: u16::try_from(place).expect("lists are short"),
