@@ -5,7 +5,8 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use earnest_evidence::tpm::PcrSet;
 use earnest_files::{FileError, Readers};
@@ -34,6 +35,11 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A process id and an address are shorter.
 const MAX_SMALL_FILE_BYTES: usize = 256;
+
+/// How long it may take to end once it was told to, and the pause between looks. It takes some
+/// milliseconds on a machine with nothing else to do.
+const END_DEADLINE: Duration = Duration::from_secs(10);
+const END_PAUSE: Duration = Duration::from_millis(2);
 
 /// A program is measured whole; this one is far smaller.
 const MAX_PROGRAM_BYTES: usize = 1 << 30;
@@ -85,6 +91,15 @@ pub fn stop(folder: &Folder) -> Result<bool, SoftwareError> {
     if !ended.status.success() {
         let said = String::from_utf8_lossy(&ended.stderr).into_owned();
         return Err(SoftwareError::NotStopped { said });
+    }
+    // It answers before it ends, and whoever came meanwhile would take it for one that serves.
+    let deadline = Instant::now() + END_DEADLINE;
+    while found_running(&home)?.is_some() {
+        if Instant::now() >= deadline {
+            let said = format!("it was told to {} s ago", END_DEADLINE.as_secs());
+            return Err(SoftwareError::NotStopped { said });
+        }
+        thread::sleep(END_PAUSE);
     }
     Ok(true)
 }

@@ -439,7 +439,7 @@ fn everything_is_counted_where_it_belongs() {
         telemetry.record(Event::Gate { from, to, reason });
     }
     let expected = Counters {
-        events: 48,
+        events: 49,
         requests_begun: 1,
         requests_ended: 2,
         requests_failed: 1,
