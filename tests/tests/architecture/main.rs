@@ -75,6 +75,7 @@ const FOREIGN: &[Foreign] = &[
             "earnest-vault",
             "earnest-audit",
             "earnest-anomaly",
+            "earnest-guardian",
             "earnest-fleet",
             "earnest-benches",
             "xtask",
