@@ -133,7 +133,7 @@ impl Reader {
             match self.told.recv_timeout(left) {
                 Ok(event) if event["type"] == "level" => return,
                 Ok(event) => self.heard.push(event),
-                Err(error) => panic!("{} hears nothing: {error}", self.name),
+                Err(error) => panic!("{} hears nothing: {error} after {:#?}", self.name, self.heard),
             }
         }
     }
