@@ -133,7 +133,10 @@ impl Reader {
             match self.told.recv_timeout(left) {
                 Ok(event) if event["type"] == "level" => return,
                 Ok(event) => self.heard.push(event),
-                Err(error) => panic!("{} hears nothing: {error} after {:#?}", self.name, self.heard),
+                Err(error) => panic!(
+                    "{} hears nothing: {error} after {:#?}",
+                    self.name, self.heard
+                ),
             }
         }
     }
