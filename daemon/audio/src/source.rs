@@ -19,7 +19,7 @@ pub enum Sounding {
         /// Samples a second of the sound that follows.
         rate: u32,
     },
-    /// Sound: mono, 16 bits a sample, little endian, at the rate of the last opening. Twenty to
+    /// Sound: mono, 16 bits a sample, little endian, at the rate of the last opening. Fifty to
     /// a hundred milliseconds.
     Sound(Bytes),
     /// Sound was lost before this: nobody took it in time.

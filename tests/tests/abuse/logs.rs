@@ -50,7 +50,8 @@ fn kept() -> (Trial, Person) {
 
 fn stop(trial: &mut Trial) {
     trial.daemon.signal(Signal::SIGTERM);
-    assert!(trial.daemon.wait().success(), "{}", trial.daemon.log());
+    let ended = trial.daemon.wait();
+    assert!(ended.success(), "{ended}: {}", trial.daemon.log());
 }
 
 fn copy(from: &Path, to: &Path) {
