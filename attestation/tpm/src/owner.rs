@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::sync::{Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use earnest_evidence::sealing::{LeastVersion, SignedPolicy, SignedVersion};
@@ -58,6 +58,7 @@ pub struct Tpm {
     queue: Option<SyncSender<Job>>,
     /// Only closing looks at it; the lock is what makes the value shareable.
     ended: Mutex<Receiver<Result<(), TpmError>>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 type Job = Box<dyn FnOnce(&mut Owner) + Send>;
@@ -74,7 +75,7 @@ impl Tpm {
         // Two may come: whether it started, and how it ended.
         let (end, ended) = mpsc::sync_channel(1);
         let owned = state.clone();
-        thread::Builder::new()
+        let thread = thread::Builder::new()
             .name("tpm".to_owned())
             .spawn(move || {
                 let mut owner = Owner::new(address, owned);
@@ -101,6 +102,7 @@ impl Tpm {
             state,
             queue: Some(queue),
             ended: Mutex::new(ended),
+            thread: Some(thread),
         })
     }
 
@@ -125,11 +127,17 @@ impl Tpm {
             return Ok(());
         }
         let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
-        match ended.recv_timeout(CLOSE_DEADLINE) {
+        let ended = match ended.recv_timeout(CLOSE_DEADLINE) {
             Ok(ended) => ended,
-            Err(RecvTimeoutError::Timeout) => Err(timed_out(CLOSE_DEADLINE)),
+            Err(RecvTimeoutError::Timeout) => return Err(timed_out(CLOSE_DEADLINE)),
             Err(RecvTimeoutError::Disconnected) => Err(TpmError::Closed),
+        };
+        // It has nothing left to do but to let go of the library. A process that ended meanwhile
+        // would take OpenSSL away from under it, and break down.
+        if let Some(thread) = self.thread.take() {
+            thread.join().map_err(|_| TpmError::Closed)?;
         }
+        ended
     }
 
     /// Has the owner do something and waits for it.

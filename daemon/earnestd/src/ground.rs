@@ -149,7 +149,10 @@ impl<G: Send + 'static> Keeper<G> {
         let ground = Arc::clone(&self.ground);
         let turn = Arc::clone(&self.turn);
         let asked = async move {
-            let turn = turn.acquire_owned().await;
+            // Closed once nobody is to ask any more.
+            let Ok(turn) = turn.acquire_owned().await else {
+                return Err(GroundError::Broken);
+            };
             let answer = spawn_blocking(move || {
                 let _turn = turn;
                 // Each question begins anew: nothing that one left half-done is relied upon.
@@ -159,6 +162,16 @@ impl<G: Send + 'static> Keeper<G> {
         };
         let answer = timeout(patience, asked).await;
         answer.unwrap_or(Err(GroundError::Late { after: patience }))
+    }
+
+    /// Has nobody ask any more, and waits for the question that is under way, no longer than
+    /// `patience`. A process that ended while the TPM's library is at work would take OpenSSL away
+    /// from under it, and break down.
+    pub async fn finish(&self, patience: Duration) {
+        // Whoever waits for his turn does not get it.
+        let turn = timeout(patience, self.turn.acquire()).await;
+        self.turn.close();
+        drop(turn);
     }
 }
 
@@ -240,6 +253,27 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
+
+    #[tokio::test]
+    async fn at_the_end_the_question_under_way_is_waited_for_and_no_other_is_asked() {
+        let keeper = Keeper::new(0_u32);
+        let (begin, begun) = mpsc::channel::<()>();
+        let (go_on, wait) = mpsc::channel::<()>();
+        let given_up = keeper.ask(Duration::from_millis(20), move |count| {
+            let _ = begin.send(());
+            let _ = wait.recv();
+            *count += 1;
+            Ok(())
+        });
+        assert!(matches!(given_up.await, Err(GroundError::Late { .. })));
+        begun.recv().unwrap();
+        let patience = Duration::from_secs(30);
+        let goes_on = async { go_on.send(()).unwrap() };
+        tokio::join!(keeper.finish(patience), goes_on);
+        assert_eq!(*keeper.ground.lock().unwrap(), 1);
+        let refused = keeper.ask(patience, |_| Ok(())).await;
+        assert!(matches!(refused, Err(GroundError::Broken)));
+    }
 
     #[tokio::test]
     async fn who_waits_too_long_is_told_and_the_next_one_has_its_turn_later() {

@@ -44,6 +44,10 @@ const FIRST_ATTEMPT: Duration = Duration::from_secs(20);
 /// How long closing the gate may take at the end: workers are killed, not asked.
 const CLOSING: Duration = Duration::from_secs(10);
 
+/// How long the TPM may take at the end to answer what it was asked last: as long as its own
+/// commands may take on a slow one, and within what a service manager grants.
+const LAST_ANSWER: Duration = Duration::from_secs(10);
+
 /// How often places that are taken are tried: for half a second, within which the kernel takes
 /// the largest of processes apart.
 const MOST_BINDS: usize = 25;
@@ -172,6 +176,7 @@ pub async fn run(
     // What is still to be written down is written before this process ends.
     let log = house.records.log;
     spawn_blocking(move || log.close()).await?;
+    house.keeper.finish(LAST_ANSWER).await;
     let drained = served?;
     tracing::info!(cut = drained.cut, "ended");
     Ok(())
