@@ -209,7 +209,7 @@ mod tests {
         let mut pump = Pump::new(outlet, 16_000, 640);
         assert!(!pump.silent(pump.heard + SILENT));
         assert!(pump.silent(pump.heard + SILENT_AT_FIRST));
-        intake.take(&pcm([0; 640]));
+        intake.take(&pcm([0; 800]));
         pump.pass(0, false, &mut Output::new(Vec::new())).unwrap();
         assert!(!pump.silent(pump.heard + SILENT / 2));
         assert!(pump.silent(pump.heard + SILENT));
