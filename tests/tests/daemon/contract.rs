@@ -33,7 +33,7 @@ struct Door {
     url: String,
     options: &'static str,
     left_out: &'static str,
-    /// What fills in names and sound that there are; see the file.
+    /// A file of sound, where the fuzzer is to be helped past the first refusal.
     filled_in: Option<PathBuf>,
 }
 
@@ -48,15 +48,17 @@ fn check(daemon: &Earnestd, door: &Door, seconds: u64) {
         options = door.options,
         left_out = door.left_out,
     );
+    // What it cannot know of the document; see the file.
+    let hooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/daemon/contract.py");
     let mut command = daemon.earnest();
     command
         .args(["run", "--app", "contract", "--", "sh", "-c", &script])
-        .env("CONTRACT_SOUND", sample())
+        .env("SCHEMATHESIS_HOOKS", hooks)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         // Whatever it leaves behind goes with the test.
         .current_dir(daemon.sides.path("run"));
-    if let Some(hooks) = &door.filled_in {
-        command.env("SCHEMATHESIS_HOOKS", hooks);
+    if let Some(sound) = &door.filled_in {
+        command.env("CONTRACT_SOUND", sound);
     }
     let output = command.output().expect("the command is built");
     let [stdout, stderr] =
@@ -95,7 +97,7 @@ fn answers_are_what_the_document_says() {
         url: format!("http://127.0.0.1:{}", passed_on(daemon.socket())),
         options: "",
         left_out: NOT_OF_PEERS,
-        filled_in: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/daemon/contract.py")),
+        filled_in: Some(sample()),
     };
     check(&daemon, &over_unix, seconds / 2);
     // The fuzzer came past the form: some of what it sent was heard.
