@@ -24,7 +24,7 @@ use crate::engine::Clock;
 use crate::long;
 use crate::normalise::normalise;
 use crate::places::Model;
-use crate::report::{Report, Table};
+use crate::report::{Report, Table, quantile};
 use crate::sound::{Noise, RATE};
 use crate::wer::{WordErrors, word_errors};
 
@@ -222,13 +222,7 @@ fn speech(pcm: &[f32]) -> (usize, usize) {
         (10.0 * (power / frame.len() as f64 + 1e-10).log10()).max(ROOM)
     };
     let levels: Vec<f64> = pcm.chunks(FRAME).map(level).collect();
-    let mut sorted = levels.clone();
-    sorted.sort_by(f64::total_cmp);
-    let quantile = |share: f64| {
-        let last = sorted.len().saturating_sub(1) as f64;
-        sorted.get((last * share) as usize).copied().unwrap_or(ROOM)
-    };
-    let (quiet, loud) = (quantile(0.05), quantile(0.95));
+    let (quiet, loud) = (quantile(&levels, 0.05), quantile(&levels, 0.95));
     let speaks = |level: &f64| *level >= quiet + LOUD * (loud - quiet);
     let first = levels.iter().position(speaks).unwrap_or(0);
     let last = levels.iter().rposition(speaks).unwrap_or(0);
@@ -295,17 +289,6 @@ fn delays(heard: &Heard, places: &[Place], silence: f64) -> Delays {
         }
     }
     delays
-}
-
-/// The value that 95 of 100 do not exceed.
-fn quantile(values: &[f64], share: f64) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let rank = (share * sorted.len() as f64).ceil() as usize;
-    sorted
-        .get(rank.saturating_sub(1))
-        .copied()
-        .unwrap_or_default()
 }
 
 /// How one model is measured.
@@ -539,13 +522,5 @@ mod tests {
         }
         assert_eq!(speech(&pcm), (RATE / 2, RATE));
         assert_eq!(speech(&[]), (0, 0));
-    }
-
-    #[test]
-    fn quantiles_are_values_that_were_measured() {
-        let values: Vec<f64> = (1..=20).rev().map(f64::from).collect();
-        assert_eq!(quantile(&values, 0.95), 19.0);
-        assert_eq!(quantile(&values, 1.0), 20.0);
-        assert_eq!(quantile(&[], 0.5), 0.0);
     }
 }

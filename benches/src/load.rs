@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::accuracy::verdict;
 use crate::daemon::{Daemon, Device, Granted, TRANSCRIBE, form, form_head};
 use crate::http::{Answer, Client, Door};
-use crate::report::{Report, Table, median, milliseconds};
+use crate::report::{Report, Table, median, milliseconds, quantile};
 
 /// Applications that the clients are of.
 const APPLICATIONS: usize = 4;
@@ -150,14 +150,6 @@ impl Tally {
         let told = of.iter().map(|(name, count)| format!("{count} {name}"));
         told.collect::<Vec<_>>().join(", ")
     }
-}
-
-/// The value below which this share of them lies; zero for none.
-fn percentile(values: &[f64], share: f64) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let rank = (sorted.len() as f64 * share).ceil() as usize;
-    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
 }
 
 /// Has all of them ask for so long, each on a thread of its own, while `watch` looks on: what
@@ -318,7 +310,7 @@ fn overload(
     table.row(cells("both", &all));
     table.print();
     say(&all);
-    let late = percentile(&all.refused, 0.99);
+    let late = quantile(&all.refused, 0.99);
     println!(
         "refusals at the 99th percentile after {late:.1} ms; {}",
         verdict(late <= TARGET_REFUSAL, &format!("{TARGET_REFUSAL} ms"))
@@ -334,8 +326,8 @@ fn overload(
         json!({
             "clients": clients, "seconds": time.as_secs(), "capacity": capacity,
             "accepted": all.accepted.len(), "refused": all.codes, "failures": all.failures,
-            "refused_ms": { "p50": median(&all.refused), "p99": late, "most": percentile(&all.refused, 1.0) },
-            "accepted_ms": { "p50": median(&all.accepted), "p99": percentile(&all.accepted, 0.99) },
+            "refused_ms": { "p50": median(&all.refused), "p99": late, "most": quantile(&all.refused, 1.0) },
+            "accepted_ms": { "p50": median(&all.accepted), "p99": quantile(&all.accepted, 0.99) },
             "megabytes": memory,
         }),
     )
@@ -347,7 +339,7 @@ const HEADS: [&str; 8] = [
 
 fn cells(name: &str, tally: &Tally) -> [String; 8] {
     let (accepted, refused) = (&tally.accepted, &tally.refused);
-    let at = |values: &[f64], share: f64| format!("{:.1}", percentile(values, share));
+    let at = |values: &[f64], share: f64| format!("{:.1}", quantile(values, share));
     [
         name.to_owned(),
         accepted.len().to_string(),
@@ -378,7 +370,7 @@ fn remembered(megabytes: &[f64]) {
     let early = megabytes.iter().skip(tenth).take(tenth).copied();
     let early = median(&early.collect::<Vec<_>>());
     let late = median(&megabytes[megabytes.len().saturating_sub(tenth)..]);
-    let most = percentile(megabytes, 1.0);
+    let most = quantile(megabytes, 1.0);
     let first = megabytes.first().copied().unwrap_or(0.0);
     println!(
         "memory of all processes: {first:.0} MB at the start, {early:.0} MB a tenth later, \
@@ -439,8 +431,8 @@ fn fairness(
             "rate": rate, "alone": alone.accepted.len(), "beside": beside.accepted.len(),
             "greedy": greedy.accepted.len(), "share": share,
             "failures": alone.failed() + beside.failed() + greedy.failed(),
-            "alone_ms": { "p50": median(&alone.accepted), "p99": percentile(&alone.accepted, 0.99) },
-            "beside_ms": { "p50": median(&beside.accepted), "p99": percentile(&beside.accepted, 0.99) },
+            "alone_ms": { "p50": median(&alone.accepted), "p99": quantile(&alone.accepted, 0.99) },
+            "beside_ms": { "p50": median(&beside.accepted), "p99": quantile(&beside.accepted, 0.99) },
         }),
     )
 }
@@ -484,15 +476,6 @@ mod tests {
 
     fn answer(text: &str) -> Result<Answer> {
         crate::http::Answer::parse(text)
-    }
-
-    #[test]
-    fn percentiles_are_of_the_values_themselves() {
-        let values: Vec<f64> = (1..=200).rev().map(f64::from).collect();
-        assert_eq!(percentile(&values, 0.5), 100.0);
-        assert_eq!(percentile(&values, 0.99), 198.0);
-        assert_eq!(percentile(&values, 1.0), 200.0);
-        assert_eq!(percentile(&[], 0.99), 0.0);
     }
 
     #[test]

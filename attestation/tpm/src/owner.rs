@@ -95,7 +95,12 @@ impl Tpm {
                 reason: error.to_string(),
             })?;
         match start.recv_timeout(CALL_DEADLINE) {
-            Ok(started) => started?,
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                // It lets go of the library first, as in `end`.
+                let _ = thread.join();
+                return Err(error);
+            }
             Err(_) => return Err(timed_out(CALL_DEADLINE)),
         }
         Ok(Tpm {

@@ -11,7 +11,7 @@ use super::script::{Place, Script, place_at};
 use crate::accuracy::{COUNT_HEADS, count_cells, verdict};
 use crate::corpus::Clip;
 use crate::normalise::normalise;
-use crate::report::{Report, Table, median};
+use crate::report::{Report, Table, median, quantile};
 use crate::sound::RATE;
 use crate::wer::{WordErrors, word_errors};
 
@@ -77,17 +77,6 @@ fn assign(script: &Script, run: &Run) -> Vec<Clipped> {
         }
     }
     clipped
-}
-
-/// The value that this share of them does not exceed.
-pub(super) fn quantile(values: &[f64], share: f64) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let rank = (share * sorted.len() as f64).ceil() as usize;
-    sorted
-        .get(rank.saturating_sub(1))
-        .copied()
-        .unwrap_or_default()
 }
 
 /// Times of one run, in seconds.

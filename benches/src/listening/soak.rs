@@ -12,7 +12,6 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 
-use super::figures::quantile;
 use super::listener::{Listener, Told};
 use super::pace;
 use super::processes::{self, PARTS};
@@ -22,7 +21,7 @@ use super::{APP, device_of};
 use crate::accuracy::verdict;
 use crate::corpus::Clip;
 use crate::daemon::{Daemon, Device};
-use crate::report::{Report, Table, median};
+use crate::report::{Report, Table, median, quantile};
 use crate::sound::{Noise, RATE};
 
 /// Silence behind each clip, and behind everything.

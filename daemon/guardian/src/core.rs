@@ -12,8 +12,10 @@
 
 use std::time::Duration;
 
-use earnest_wire::host::{Event, Link, Received};
-use earnest_wire::{Fault, Frame, Identity, Nonce, PairingKey, Reason, State, Switch, Why};
+use earnest_wire::host::{Event, Link};
+use earnest_wire::{
+    Fault, Frame, Identity, Nonce, PairingKey, Reason, Received, State, Switch, Why,
+};
 
 use crate::{Cut, GuardReport, GuardState, Settings};
 

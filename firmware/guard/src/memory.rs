@@ -112,7 +112,7 @@ impl Record {
             bytes[10..42].copy_from_slice(key.expose());
         }
         let places = bytes[42..86].chunks_exact_mut(4);
-        for (place, number) in places.zip(numbers(&self.faults)) {
+        for (place, number) in places.zip(<[u32; Faults::COUNTERS]>::from(self.faults)) {
             place.copy_from_slice(&number.to_le_bytes());
         }
         let checksum = checksum(&bytes[..CHECKSUM]);
@@ -143,66 +143,8 @@ impl Record {
             generation: number(1),
             boots: number(5),
             key,
-            faults: faults(core::array::from_fn(|index| number(42 + 4 * index))),
+            faults: Faults::from(core::array::from_fn(|index| number(42 + 4 * index))),
         })
-    }
-}
-
-fn numbers(faults: &Faults) -> [u32; 11] {
-    let Faults {
-        crc,
-        mac,
-        replayed,
-        lost,
-        malformed,
-        wrong_version,
-        overflow,
-        refused_announcements,
-        watchdog_trips,
-        contradictions,
-        resets,
-    } = *faults;
-    [
-        crc,
-        mac,
-        replayed,
-        lost,
-        malformed,
-        wrong_version,
-        overflow,
-        refused_announcements,
-        watchdog_trips,
-        contradictions,
-        resets,
-    ]
-}
-
-fn faults(numbers: [u32; 11]) -> Faults {
-    let [
-        crc,
-        mac,
-        replayed,
-        lost,
-        malformed,
-        wrong_version,
-        overflow,
-        refused_announcements,
-        watchdog_trips,
-        contradictions,
-        resets,
-    ] = numbers;
-    Faults {
-        crc,
-        mac,
-        replayed,
-        lost,
-        malformed,
-        wrong_version,
-        overflow,
-        refused_announcements,
-        watchdog_trips,
-        contradictions,
-        resets,
     }
 }
 

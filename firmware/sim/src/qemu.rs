@@ -23,6 +23,9 @@ const EMULATOR: &str = "qemu-system-arm";
 /// How long the emulator may take until its sockets are there: a busy machine starts it in seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long one question waits for its answer before it is asked again.
+const AGAIN: Duration = Duration::from_millis(500);
+
 /// Names an image for the bench that is built already: `cargo xtask test` builds it once for all.
 const IMAGE: &str = "EARNEST_GUARD_IMAGE";
 
@@ -195,11 +198,18 @@ impl Board {
         self.picture.change(|picture| picture.look(&self.rail));
     }
 
-    /// Asks for the gate and the stacks' high-water marks, and waits for them.
+    /// Asks for the gate and the stacks' high-water marks, and waits for them. What is asked
+    /// while the board starts is lost, so it is asked again.
     pub fn ask(&self, patience: Duration) -> Option<Picture> {
-        let before = self.picture().answers;
-        self.say(b'?');
-        self.wait(patience, |picture| picture.answers != before)
+        let (before, begun) = (self.picture().answers, Instant::now());
+        loop {
+            self.say(b'?');
+            let left = patience.saturating_sub(begun.elapsed());
+            let answered = self.wait(left.min(AGAIN), |picture| picture.answers != before);
+            if answered.is_some() || left <= AGAIN {
+                return answered;
+            }
+        }
     }
 
     /// Has the image panic.

@@ -7,7 +7,7 @@ use crate::fault::{Fault, NoSession};
 use crate::frame::{Decoder, Frame, Kind, LineFault, RawFrame};
 use crate::key::{Identity, Nonce, PairingKey, Transcript};
 use crate::message::{Faults, Paired, Reason, State, ToGuard, ToHost, Trip, Welcome};
-use crate::session::{Incoming, Outgoing, Session};
+use crate::session::{Incoming, Outgoing, Received, Session};
 use crate::{MAX_RAW, NONCE_BYTES};
 
 /// What arrived.
@@ -34,15 +34,6 @@ pub enum Event {
     },
     /// In the session: the host asks for state and faults.
     Ask,
-}
-
-/// An event, and what is missing before it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Received {
-    /// What arrived.
-    pub event: Event,
-    /// Frames that never arrived, by the gap in the numbers.
-    pub lost: u32,
 }
 
 /// The guard's end of the line.
@@ -101,7 +92,7 @@ impl Link {
 
     /// Takes a byte from the line. Afterwards, or before, nothing is kept of it but the frame under
     /// way.
-    pub fn receive(&mut self, byte: u8) -> Option<Result<Received, Fault>> {
+    pub fn receive(&mut self, byte: u8) -> Option<Result<Received<Event>, Fault>> {
         let frame = self.decoder.push(byte)?;
         Some(
             frame
@@ -110,7 +101,7 @@ impl Link {
         )
     }
 
-    fn take(&mut self, frame: &RawFrame) -> Result<Received, Fault> {
+    fn take(&mut self, frame: &RawFrame) -> Result<Received<Event>, Fault> {
         match frame.kind() {
             Kind::OpenToGuard => {
                 let event = self.open(frame)?;

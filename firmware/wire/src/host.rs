@@ -9,7 +9,7 @@ use crate::fault::{Fault, NoSession};
 use crate::frame::{Decoder, Frame, Kind, LineFault, RawFrame};
 use crate::key::{Identity, Nonce, PairingKey, Transcript};
 use crate::message::{Faults, Reason, State, ToGuard, ToHost, Trip, Welcome};
-use crate::session::{Incoming, Outgoing, Session};
+use crate::session::{Incoming, Outgoing, Received, Session};
 
 /// What arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,15 +42,6 @@ pub enum Event {
         /// Whether it was said in the session. Otherwise anybody may have said it.
         proved: bool,
     },
-}
-
-/// An event, and what is missing before it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Received {
-    /// What arrived.
-    pub event: Event,
-    /// Frames that never arrived, by the gap in the numbers.
-    pub lost: u32,
 }
 
 /// The host's end of the line. See [`crate::guard::Link`] for an example of both.
@@ -130,7 +121,7 @@ impl Link {
     }
 
     /// Takes a byte from the line.
-    pub fn receive(&mut self, byte: u8) -> Option<Result<Received, Fault>> {
+    pub fn receive(&mut self, byte: u8) -> Option<Result<Received<Event>, Fault>> {
         let frame = self.decoder.push(byte)?;
         Some(
             frame
@@ -139,7 +130,7 @@ impl Link {
         )
     }
 
-    fn take(&mut self, frame: &RawFrame) -> Result<Received, Fault> {
+    fn take(&mut self, frame: &RawFrame) -> Result<Received<Event>, Fault> {
         match frame.kind() {
             Kind::OpenToHost => {
                 let event = self.open(frame)?;

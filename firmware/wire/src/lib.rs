@@ -45,6 +45,7 @@ pub use fault::{Fault, NoSession};
 pub use frame::{Decoder, Frame, LineFault, RawFrame};
 pub use key::{Identity, KEY_BYTES, NONCE_BYTES, Nonce, PairingKey, Proof};
 pub use message::{Faults, Paired, Reason, State, Switch, ToGuard, ToHost, Trip, Welcome, Why};
+pub use session::Received;
 
 /// The version of frames and messages, which is the first byte of each frame.
 pub const VERSION: u8 = 1;

@@ -171,6 +171,74 @@ pub struct Faults {
     pub resets: u32,
 }
 
+impl Faults {
+    /// How many counters there are.
+    pub const COUNTERS: usize = 11;
+}
+
+/// In the order of the fields, as a guard keeps them.
+impl From<Faults> for [u32; Faults::COUNTERS] {
+    fn from(faults: Faults) -> Self {
+        let Faults {
+            crc,
+            mac,
+            replayed,
+            lost,
+            malformed,
+            wrong_version,
+            overflow,
+            refused_announcements,
+            watchdog_trips,
+            contradictions,
+            resets,
+        } = faults;
+        [
+            crc,
+            mac,
+            replayed,
+            lost,
+            malformed,
+            wrong_version,
+            overflow,
+            refused_announcements,
+            watchdog_trips,
+            contradictions,
+            resets,
+        ]
+    }
+}
+
+impl From<[u32; Faults::COUNTERS]> for Faults {
+    fn from(counters: [u32; Faults::COUNTERS]) -> Self {
+        let [
+            crc,
+            mac,
+            replayed,
+            lost,
+            malformed,
+            wrong_version,
+            overflow,
+            refused_announcements,
+            watchdog_trips,
+            contradictions,
+            resets,
+        ] = counters;
+        Self {
+            crc,
+            mac,
+            replayed,
+            lost,
+            malformed,
+            wrong_version,
+            overflow,
+            refused_announcements,
+            watchdog_trips,
+            contradictions,
+            resets,
+        }
+    }
+}
+
 /// Why something was not done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Reason {

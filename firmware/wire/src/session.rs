@@ -7,6 +7,15 @@ use crate::fault::{Fault, NoSession};
 use crate::frame::{Frame, Kind, RawFrame};
 use crate::key::SessionKey;
 
+/// An event of either end, and what is missing before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received<E> {
+    /// What arrived.
+    pub event: E,
+    /// Frames that never arrived, by the gap in the numbers.
+    pub lost: u32,
+}
+
 /// The direction that this end sends.
 #[derive(Debug)]
 pub(crate) struct Outgoing {

@@ -1,7 +1,7 @@
 //! What arrives at the guard.
 
 use earnest_wire::guard::Event;
-use earnest_wire::{Frame, Identity, PairingKey, guard, host};
+use earnest_wire::{Frame, Identity, PairingKey, Received, guard, host};
 
 use crate::wire::{Ends, Outcome, body, noise, script};
 
@@ -55,8 +55,8 @@ impl Ends for ToGuard {
 
     fn hears(&mut self, bytes: &[u8]) -> Vec<Outcome> {
         let heard = bytes.iter().filter_map(|byte| self.guard.receive(*byte));
-        let outcome = |heard: Result<guard::Received, _>| match heard {
-            Ok(guard::Received { event, lost }) => match event {
+        let outcome = |heard: Result<Received<Event>, _>| match heard {
+            Ok(Received { event, lost }) => match event {
                 Event::Hello { .. } | Event::Pair { .. } => Outcome::Open,
                 Event::Confirmed => Outcome::Proved,
                 Event::Heartbeat | Event::Announce { .. } | Event::Ask => Outcome::Sealed { lost },
@@ -94,7 +94,7 @@ pub(crate) fn shake_hands(host: &mut host::Link, guard: &mut guard::Link) -> (Fr
         .as_bytes()
         .iter()
         .filter_map(|byte| host.receive(*byte));
-    let Some(Ok(host::Received {
+    let Some(Ok(Received {
         event: host::Event::Welcome { confirm, .. },
         ..
     })) = heard.last()

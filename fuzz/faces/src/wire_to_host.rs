@@ -2,7 +2,7 @@
 
 use earnest_wire::host::Event;
 use earnest_wire::{
-    Faults, Frame, Identity, PairingKey, Reason, State, Switch, Trip, Why, guard, host,
+    Faults, Frame, Identity, PairingKey, Reason, Received, State, Switch, Trip, Why, guard, host,
 };
 
 use crate::wire::{Ends, Outcome, body, noise, script};
@@ -65,8 +65,8 @@ impl Ends for ToHost {
 
     fn hears(&mut self, bytes: &[u8]) -> Vec<Outcome> {
         let heard = bytes.iter().filter_map(|byte| self.host.receive(*byte));
-        let outcome = |heard: Result<host::Received, _>| match heard {
-            Ok(host::Received { event, lost }) => match event {
+        let outcome = |heard: Result<Received<Event>, _>| match heard {
+            Ok(Received { event, lost }) => match event {
                 Event::Refused { proved: false, .. } => Outcome::Open,
                 Event::Welcome { .. } | Event::Paired { .. } => Outcome::Proved,
                 Event::State(_)

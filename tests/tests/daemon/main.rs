@@ -4,23 +4,17 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-#[path = "../trust/sides.rs"]
-#[allow(dead_code, reason = "other tests do more with the two sides")]
-mod sides;
+#[cfg(test)]
+#[path = "../kit/mod.rs"]
+#[allow(dead_code, reason = "other tests do more with it")]
+mod kit;
+#[cfg(test)]
+use kit::*;
 
 #[cfg(test)]
 mod activation;
 #[cfg(test)]
-mod client;
-#[cfg(test)]
 mod contract;
-#[cfg(test)]
-mod curl;
-#[cfg(test)]
-mod device;
-#[cfg(test)]
-#[allow(dead_code, reason = "other tests start it otherwise")]
-mod earnestd;
 #[cfg(test)]
 mod fleet;
 #[cfg(test)]
@@ -36,12 +30,8 @@ mod page;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
-mod processes;
-#[cfg(test)]
 mod site;
 #[cfg(test)]
 mod upload;
-#[cfg(test)]
-mod wait;
 #[cfg(test)]
 mod workers;

@@ -6,57 +6,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-#[path = "../trust/sides.rs"]
-#[allow(dead_code, reason = "other tests do more with the two sides")]
-mod sides;
-
 #[cfg(test)]
-#[path = "../../../daemon/endpoint/tests/house/authenticator.rs"]
-mod authenticator;
+#[path = "../kit/mod.rs"]
+#[allow(dead_code, reason = "other tests do more with it")]
+mod kit;
 #[cfg(test)]
-#[path = "../daemon/client.rs"]
-#[allow(dead_code, reason = "other tests do more with clients")]
-mod client;
-#[cfg(test)]
-#[path = "../daemon/curl.rs"]
-#[allow(dead_code, reason = "other tests do more with curl")]
-mod curl;
-#[cfg(test)]
-#[path = "../daemon/device.rs"]
-#[allow(dead_code, reason = "other tests do more with the device")]
-mod device;
-#[cfg(test)]
-#[path = "../daemon/earnestd.rs"]
-#[allow(dead_code, reason = "other tests do more with the daemon")]
-mod earnestd;
-#[cfg(test)]
-#[path = "../live/house.rs"]
-#[allow(dead_code, reason = "other tests do more with microphones")]
-mod house;
-#[cfg(test)]
-#[path = "../abuse/person.rs"]
-#[allow(dead_code, reason = "other tests do more with people")]
-mod person;
-#[cfg(test)]
-#[path = "../daemon/processes.rs"]
-#[allow(dead_code, reason = "other tests do more with processes")]
-mod processes;
-#[cfg(test)]
-#[path = "../live/reader.rs"]
-#[allow(dead_code, reason = "other tests do more with readers")]
-mod reader;
-#[cfg(test)]
-#[path = "../live/server.rs"]
-#[allow(dead_code, reason = "other tests do more with the sound server")]
-mod server;
-#[cfg(test)]
-#[path = "../daemon/wait.rs"]
-#[allow(dead_code, reason = "other tests wait for more")]
-mod wait;
-#[cfg(test)]
-#[path = "../live/words.rs"]
-#[allow(dead_code, reason = "other tests look at more words")]
-mod words;
+use kit::*;
 
 #[cfg(test)]
 mod absent;

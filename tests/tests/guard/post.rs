@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use earnest_sim::qemu::{self, Board};
-use earnest_sim::{Options, Place, Simulator};
+use earnest_sim::{Options, Place, Rail, Simulator};
 use earnest_wire::Switch;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -13,7 +13,7 @@ use crate::house::APP;
 use crate::person::Person;
 use crate::server::Server;
 use crate::sides::run;
-use crate::wait::{PATIENCE, wait_for};
+use crate::wait::{wait_for, wait_to_see};
 
 /// A guard with a switch that a hand is on, and a rail that an eye is on.
 pub(crate) trait Post {
@@ -23,11 +23,19 @@ pub(crate) trait Post {
     /// Moves the switch.
     fn slide(&self, switch: Switch);
 
+    /// The hardware around it.
+    fn rail(&self) -> &Rail;
+
     /// Waits until the microphone has power, and the light is on with it; or until neither is.
-    fn see_power(&self, power: bool);
+    fn see_power(&self, power: bool) {
+        let rail = self.rail();
+        wait_to_see((power, power), || (rail.power(), rail.light()));
+    }
 
     /// Whether the microphone has power now.
-    fn has_power(&self) -> bool;
+    fn has_power(&self) -> bool {
+        self.rail().power()
+    }
 }
 
 impl Post for Simulator {
@@ -39,13 +47,8 @@ impl Post for Simulator {
         Simulator::slide(self, switch);
     }
 
-    fn see_power(&self, power: bool) {
-        let seen = self.wait(PATIENCE, |look| (look.power, look.light) == (power, power));
-        assert!(seen.is_some(), "{:?}", self.picture());
-    }
-
-    fn has_power(&self) -> bool {
-        self.rail().power()
+    fn rail(&self) -> &Rail {
+        Simulator::rail(self)
     }
 }
 
@@ -59,13 +62,8 @@ impl Post for Board {
         Board::slide(self, switch);
     }
 
-    fn see_power(&self, power: bool) {
-        let seen = self.wait(PATIENCE, |look| (look.power, look.light) == (power, power));
-        assert!(seen.is_some(), "{:?}", self.picture());
-    }
-
-    fn has_power(&self) -> bool {
-        self.rail().power()
+    fn rail(&self) -> &Rail {
+        Board::rail(self)
     }
 }
 

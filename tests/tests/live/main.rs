@@ -5,44 +5,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-#[path = "../trust/sides.rs"]
-#[allow(dead_code, reason = "other tests do more with the two sides")]
-mod sides;
-
 #[cfg(test)]
-#[path = "../../../daemon/endpoint/tests/house/authenticator.rs"]
-mod authenticator;
+#[path = "../kit/mod.rs"]
+#[allow(dead_code, reason = "other tests do more with it")]
+mod kit;
 #[cfg(test)]
-#[path = "../daemon/client.rs"]
-#[allow(dead_code, reason = "other tests do more with clients")]
-mod client;
-#[cfg(test)]
-#[path = "../abuse/collector.rs"]
-mod collector;
-#[cfg(test)]
-#[path = "../daemon/curl.rs"]
-#[allow(dead_code, reason = "other tests do more with curl")]
-mod curl;
-#[cfg(test)]
-#[path = "../daemon/device.rs"]
-#[allow(dead_code, reason = "other tests do more with the device")]
-mod device;
-#[cfg(test)]
-#[path = "../daemon/earnestd.rs"]
-#[allow(dead_code, reason = "other tests do more with the daemon")]
-mod earnestd;
-#[cfg(test)]
-#[path = "../abuse/person.rs"]
-#[allow(dead_code, reason = "other tests do more with people")]
-mod person;
-#[cfg(test)]
-#[path = "../daemon/processes.rs"]
-#[allow(dead_code, reason = "other tests do more with processes")]
-mod processes;
-#[cfg(test)]
-#[path = "../daemon/wait.rs"]
-#[allow(dead_code, reason = "other tests wait for more")]
-mod wait;
+use kit::*;
 
 #[cfg(test)]
 mod captions;
@@ -55,16 +23,8 @@ mod conduct;
 #[cfg(test)]
 mod file;
 #[cfg(test)]
-mod house;
-#[cfg(test)]
 mod noise;
 #[cfg(test)]
 mod plug;
 #[cfg(test)]
 mod pushed;
-#[cfg(test)]
-mod reader;
-#[cfg(test)]
-mod server;
-#[cfg(test)]
-mod words;

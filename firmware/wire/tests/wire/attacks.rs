@@ -4,7 +4,9 @@
 use earnest_wire::frame::checksum;
 use earnest_wire::guard::Event as ToGuard;
 use earnest_wire::host::Event as ToHost;
-use earnest_wire::{Fault, Identity, LineFault, MAX_RAW, PairingKey, Reason, guard, host};
+use earnest_wire::{
+    Fault, Identity, LineFault, MAX_RAW, PairingKey, Reason, Received, guard, host,
+};
 use fastrand::Rng;
 
 use crate::kit::{
@@ -97,7 +99,7 @@ fn reordered_frames_are_taken_once_and_forwards_only() {
     }
     let taken = |lost| {
         let event = ToGuard::Heartbeat;
-        Ok(guard::Received { event, lost })
+        Ok(Received { event, lost })
     };
     let late = |last, found| Err(Fault::Replayed { last, found });
     assert_eq!(
@@ -330,7 +332,7 @@ fn who_has_another_key_gets_no_session_on_either_side() {
     let welcome = accomplice.welcome([0xa0; 16]).expect("there is a key");
     let heard = to_host(&mut impostor, welcome.as_bytes());
     let [
-        Ok(host::Received {
+        Ok(Received {
             event: ToHost::Welcome { confirm, .. },
             ..
         }),

@@ -5,7 +5,9 @@
 
 use earnest_wire::guard::Event as ToGuard;
 use earnest_wire::host::Event as ToHost;
-use earnest_wire::{Faults, Frame, PairingKey, Reason, State, Switch, Trip, Why, guard, host};
+use earnest_wire::{
+    Faults, Frame, PairingKey, Reason, Received, State, Switch, Trip, Why, guard, host,
+};
 
 use crate::kit::{BOOTS, KEY, happened, identity, strangers, to_guard, to_host};
 
@@ -51,7 +53,7 @@ fn a_whole_session_is_these_bytes() {
     assert_eq!(hex(&welcome), WELCOME);
     let heard = to_host(&mut host, welcome.as_bytes());
     let [
-        Ok(host::Received {
+        Ok(Received {
             event:
                 ToHost::Welcome {
                     identity: found,
@@ -106,7 +108,7 @@ fn a_whole_session_is_these_bytes() {
     ] {
         let frame = frame.expect("there is a session");
         assert_eq!(hex(&frame), bytes);
-        let received = host::Received { event, lost: 0 };
+        let received = Received { event, lost: 0 };
         assert_eq!(to_host(&mut host, frame.as_bytes()), [Ok(received)]);
     }
 }
@@ -126,7 +128,7 @@ fn pairing_is_these_bytes() {
         identity: identity(),
     };
     let heard = to_host(&mut host, paired.as_bytes());
-    assert_eq!(heard, [Ok(host::Received { event, lost: 0 })]);
+    assert_eq!(heard, [Ok(Received { event, lost: 0 })]);
     assert!(guard.has_key() && !guard.has_session());
 }
 
@@ -140,7 +142,7 @@ fn a_refusal_outside_a_session_is_these_bytes_and_proves_nothing() {
         proved: false,
     };
     let heard = to_host(&mut host, refused.as_bytes());
-    assert_eq!(heard, [Ok(host::Received { event, lost: 0 })]);
+    assert_eq!(heard, [Ok(Received { event, lost: 0 })]);
 }
 
 #[test]

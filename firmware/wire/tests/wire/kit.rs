@@ -1,6 +1,6 @@
 //! Two ends that know each other, and an attacker's tools.
 
-use earnest_wire::{Fault, Frame, Identity, MAX_FRAME, MAX_RAW, PairingKey, guard, host};
+use earnest_wire::{Fault, Frame, Identity, MAX_FRAME, MAX_RAW, PairingKey, Received, guard, host};
 
 pub(crate) const KEY: [u8; 32] = [
     0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25,
@@ -35,14 +35,14 @@ pub(crate) fn shake_hands(
     nonce: [u8; 16],
 ) -> Vec<Frame> {
     let hello = host.hello(nonce);
-    let [Ok(guard::Received { event, lost: 0 })] = &to_guard(guard, hello.as_bytes())[..] else {
+    let [Ok(Received { event, lost: 0 })] = &to_guard(guard, hello.as_bytes())[..] else {
         panic!("the guard takes a hello");
     };
     let guard::Event::Hello { nonce } = event else {
         panic!("a hello and not {event:?}");
     };
     let welcome = guard.welcome(*nonce).expect("there is a key");
-    let [Ok(host::Received { event, lost: 0 })] = &to_host(host, welcome.as_bytes())[..] else {
+    let [Ok(Received { event, lost: 0 })] = &to_host(host, welcome.as_bytes())[..] else {
         panic!("the host takes a welcome");
     };
     let host::Event::Welcome { confirm, .. } = event.clone() else {
@@ -53,21 +53,24 @@ pub(crate) fn shake_hands(
     vec![hello, welcome, confirm]
 }
 
-pub(crate) fn happened(event: guard::Event) -> guard::Received {
-    guard::Received { event, lost: 0 }
+pub(crate) fn happened(event: guard::Event) -> Received<guard::Event> {
+    Received { event, lost: 0 }
 }
 
 pub(crate) fn to_guard(
     guard: &mut guard::Link,
     bytes: &[u8],
-) -> Vec<Result<guard::Received, Fault>> {
+) -> Vec<Result<Received<guard::Event>, Fault>> {
     bytes
         .iter()
         .filter_map(|byte| guard.receive(*byte))
         .collect()
 }
 
-pub(crate) fn to_host(host: &mut host::Link, bytes: &[u8]) -> Vec<Result<host::Received, Fault>> {
+pub(crate) fn to_host(
+    host: &mut host::Link,
+    bytes: &[u8],
+) -> Vec<Result<Received<host::Event>, Fault>> {
     bytes
         .iter()
         .filter_map(|byte| host.receive(*byte))

@@ -2,7 +2,9 @@
 
 use earnest_wire::guard::Event as ToGuard;
 use earnest_wire::host::Event as ToHost;
-use earnest_wire::{Decoder, Faults, Frame, MAX_FRAME, MAX_RAW, Reason, State, Switch, Trip, Why};
+use earnest_wire::{
+    Decoder, Faults, Frame, MAX_FRAME, MAX_RAW, Reason, Received, State, Switch, Trip, Why,
+};
 use earnest_wire::{guard, host};
 use proptest::prelude::*;
 
@@ -55,7 +57,7 @@ fn guard_says() -> impl Strategy<Value = ToHost> {
     prop_oneof![
         states().prop_map(ToHost::State),
         any::<(u32, u32)>().prop_map(|(silent, count)| ToHost::Trip(Trip { silent, count })),
-        any::<[u32; 11]>().prop_map(|numbers| ToHost::Faults(faults(numbers))),
+        any::<[u32; Faults::COUNTERS]>().prop_map(|counters| ToHost::Faults(counters.into())),
         reasons.prop_map(|reason| ToHost::Refused {
             reason,
             proved: true
@@ -74,36 +76,6 @@ fn said_by_guard(guard: &mut guard::Link, event: &ToHost) -> Frame {
     .expect("a session")
 }
 
-fn faults(
-    [
-        crc,
-        mac,
-        replayed,
-        lost,
-        malformed,
-        wrong_version,
-        overflow,
-        refused,
-        trips,
-        contradictions,
-        resets,
-    ]: [u32; 11],
-) -> Faults {
-    Faults {
-        crc,
-        mac,
-        replayed,
-        lost,
-        malformed,
-        wrong_version,
-        overflow,
-        refused_announcements: refused,
-        watchdog_trips: trips,
-        contradictions,
-        resets,
-    }
-}
-
 proptest! {
     #[test]
     fn what_is_said_is_heard_whatever_noise_stands_before_it(
@@ -116,7 +88,7 @@ proptest! {
             prop_assert!(frame.as_bytes().len() <= MAX_FRAME);
             prop_assert!(to_guard(&mut guard, &noise).iter().all(Result::is_err));
             let heard = to_guard(&mut guard, frame.as_bytes());
-            prop_assert_eq!(heard.last(), Some(&Ok(guard::Received { event, lost: 0 })));
+            prop_assert_eq!(heard.last(), Some(&Ok(Received { event, lost: 0 })));
         }
         for (event, noise) in answers {
             let frame = said_by_guard(&mut guard, &event);
@@ -124,7 +96,7 @@ proptest! {
             // An open refusal is the one thing that noise may be taken for, by its checksum.
             to_host(&mut host, &noise);
             let heard = to_host(&mut host, frame.as_bytes());
-            prop_assert_eq!(heard.last(), Some(&Ok(host::Received { event, lost: 0 })));
+            prop_assert_eq!(heard.last(), Some(&Ok(Received { event, lost: 0 })));
         }
     }
 
