@@ -30,7 +30,7 @@
     waiting: ["…", "Connecting"],
     on: ["●", "Listening"],
     opening: ["…", "The microphone is being opened"],
-    muted: ["✕", "The microphone is muted", "Its switch unmutes it, or: earnest microphone unmute"],
+    muted: ["✕", "The microphone is muted", "Unmute it at its switch, if it has one, or by: earnest microphone unmute"],
     withheld: ["!", "The microphone's guard has cut it", "It is opened when the guard agrees."],
     lost: ["!", "The microphone's device is gone", "It is looked for."],
     shut: ["✕", "The device is not proven, so nothing is heard", "earnest status says why."],

@@ -5,8 +5,8 @@
 //! back, and the final text begins with it, because every later reading is made to. What follows
 //! is tentative.
 //!
-//! The final of an utterance that follows another soon is read together with that one, as a file
-//! is; see `context`.
+//! An utterance that follows another soon is read together with that one, as a file is: its final,
+//! and what may become stable before. See `context`.
 //!
 //! There is no clock: readings are paced by samples. See `pace` for the bound on work.
 //!

@@ -6,16 +6,17 @@
 //! the debt is paid, so that readings become rarer as the segment grows, and the share of the
 //! processor stays.
 //!
-//! Reading a final behind what was said before it is dearer than reading it alone, and what it is
-//! dearer is paid for in the same way. Debt does not hold it up, but for one as deep as that of
-//! short utterances in a row, which are read alone then.
+//! Reading behind what was said before is dearer than reading alone, and what it is dearer is paid
+//! for in the same way. Debt does not hold a final up, but for one as deep as that of short
+//! utterances in a row, which are read alone then.
 //!
 //! **The bound.** Over any stretch of sound, the seconds that the encoder takes in for readings
-//! of open segments and for what stands before finals are at most [`WAGE`] for each second of
-//! sound, and three segments more (that begun on credit at the end, the early reading of a final,
-//! which may add to a debt, and its reading for the phrases). The decoder takes at most 6.5 steps,
-//! in speech about 3.5, for each of those seconds. To that come the finals: each sample is in one
-//! segment, which is read once more at most, or twice where the first look found nothing.
+//! of open segments, and for what stands before them and before finals, are at most [`WAGE`] for
+//! each second of sound, and three segments more (that begun on credit at the end, the early
+//! reading of a final, which may add to a debt, and its reading for the phrases). The decoder takes
+//! at most 6.5 steps, in speech about 3.5, for each of those seconds. To that come the finals: each
+//! sample is in one segment, which is read once more at most, or twice where the first look found
+//! nothing.
 
 use crate::MAX_SEGMENT_SAMPLES;
 

@@ -436,6 +436,27 @@ fn an_utterance_that_follows_soon_is_read_behind_the_one_before() {
 }
 
 #[test]
+fn what_may_become_stable_is_read_behind_the_utterance_before() {
+    let pcm = sound(9.0, &[(1.0, 2.0), (3.0, 6.5)]);
+    let mut talk = Talk::new(&[]);
+    let events = listen(&mut talk, &pcm, 640, LiveOptions::default());
+    check(&events);
+    assert_eq!(
+        finals(&events),
+        ["w10 w11", "w10 w11 w12 w13 w14 w15 w16 w17"]
+    );
+    let tenths: Vec<usize> = talk.read.iter().map(|samples| samples / 1_600).collect();
+    let first = tenths.iter().position(|length| *length == 19);
+    let (_, second) = tenths.split_at(first.expect("the first was read whole") + 1);
+    // The first is 1.9 s, and what is read of the second before it is 2 s long stays tentative.
+    let (behind, alone): (Vec<usize>, Vec<usize>) =
+        second.iter().partition(|length| **length >= 39);
+    assert!(alone.iter().all(|length| *length < 20), "{second:?}");
+    assert!(alone.len() > 2 && behind.len() > 2, "{second:?}");
+    assert!(second.is_sorted(), "{second:?}");
+}
+
+#[test]
 fn phrases_are_looked_for_in_an_utterance_alone() {
     let pcm = sound(6.0, &[(1.0, 2.0), (3.0, 4.0)]);
     let phrases = [Phrase::command("w12")];
