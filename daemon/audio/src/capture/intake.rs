@@ -108,10 +108,27 @@ impl Outlet {
         filled.len()
     }
 
+    /// The loudest of the samples that wait, without its sign.
+    pub fn loudest(&mut self) -> u16 {
+        let waiting = self.ring.slots();
+        let Ok(chunk) = self.ring.read_chunk(waiting) else {
+            return 0;
+        };
+        // What is not committed stays in the ring.
+        let (first, second) = chunk.as_slices();
+        loudest(first).max(loudest(second))
+    }
+
     /// Samples that found no room since this was asked last.
     pub fn take_lost(&mut self) -> u64 {
         self.lost.swap(0, Ordering::Relaxed)
     }
+}
+
+/// The loudest of these samples, without its sign.
+pub(super) fn loudest(samples: &[i16]) -> u16 {
+    let sizes = samples.iter().map(|sample| sample.unsigned_abs());
+    sizes.max().unwrap_or(0)
 }
 
 #[cfg(test)]

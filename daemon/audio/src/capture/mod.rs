@@ -4,6 +4,7 @@
 //! why, and ends. The next attempt is the next process's, which a sound library that leaks,
 //! hangs or crashed before cannot have touched.
 
+mod calm;
 mod choice;
 mod encoding;
 mod intake;

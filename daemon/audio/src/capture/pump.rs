@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::intake::Outlet;
+use super::calm::Calm;
+use super::intake::{Outlet, loudest};
 use super::library::Opened;
 use super::output::Output;
 use crate::Loss;
@@ -16,9 +17,16 @@ use crate::protocol::FromCapture;
 /// How often the ring is looked into. The callback wakes nobody.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
+/// How often while it is calm: what breaks the calm is passed on at once.
+const LOOK_IN_CALM: Duration = Duration::from_millis(50);
+
 /// Pieces of sound a second, at most and at least: of 50 to 100 milliseconds. Each piece wakes three
 /// processes, which is most of what listening to silence costs; a final comes so much later at most.
+/// While it is calm, no text waits for them and all are of 100.
 const PIECES: (usize, usize) = (20, 10);
+
+/// Seconds of quiet that make calm: by then, what was said is over and its final was read.
+const UNTIL_CALM: u64 = 3;
 
 /// How long an open device may give nothing: one with a clock gives something every few
 /// milliseconds.
@@ -68,7 +76,10 @@ pub(super) fn pump(opened: Opened, output: &mut Output<impl Write>) -> io::Resul
             break Loss::Silent;
         }
         output.beat()?;
-        thread::sleep(LOOK_EVERY);
+        thread::sleep(match pump.calm.lasts() {
+            true => LOOK_IN_CALM,
+            false => LOOK_EVERY,
+        });
     };
     // Closing it would wait for its thread, and that for a library that may hang. The device is
     // closed with the process.
@@ -81,6 +92,7 @@ struct Pump {
     samples: Vec<i16>,
     /// Samples of the shortest piece.
     least: usize,
+    calm: Calm,
     /// Frames that the device loses at once.
     buffer: u64,
     /// When it gave something last.
@@ -90,11 +102,11 @@ struct Pump {
 
 impl Pump {
     fn new(outlet: Outlet, rate: u32, buffer: u64) -> Pump {
-        let rate = rate as usize;
         Pump {
             outlet,
-            samples: vec![0; rate / PIECES.1],
-            least: rate / PIECES.0,
+            samples: vec![0; rate as usize / PIECES.1],
+            least: rate as usize / PIECES.0,
+            calm: Calm::new(rate, UNTIL_CALM * u64::from(rate)),
             buffer,
             heard: Instant::now(),
             patience: SILENT_AT_FIRST,
@@ -113,7 +125,7 @@ impl Pump {
         let lost = self.outlet.take_lost() + overruns * self.buffer;
         let least = match last || lost > 0 {
             true => 1,
-            false => self.least,
+            false => self.worth(),
         };
         let mut waiting = self.outlet.waiting();
         let mut moved = false;
@@ -123,7 +135,9 @@ impl Pump {
             if count == 0 {
                 break;
             }
-            let pcm = self.samples[..count].iter();
+            let samples = &self.samples[..count];
+            self.calm.hear(loudest(samples), count);
+            let pcm = samples.iter();
             let pcm = pcm.flat_map(|sample| sample.to_le_bytes()).collect();
             output.say(&FromCapture::Sound(pcm))?;
             // After the writing, which takes as long as the daemon likes.
@@ -136,6 +150,18 @@ impl Pump {
             output.say(&FromCapture::Overrun { frames: lost })?;
         }
         Ok(moved)
+    }
+
+    /// How many samples are worth a piece now.
+    fn worth(&mut self) -> usize {
+        if !self.calm.lasts() {
+            return self.least;
+        }
+        let waiting = self.outlet.loudest();
+        match self.calm.is_loud(waiting) {
+            true => 1,
+            false => self.samples.len(),
+        }
     }
 
     /// Whether nothing came for too long.
@@ -186,6 +212,34 @@ mod tests {
         check(800, 0, false, &[("sound", 800)]);
         check(2_400, 0, false, &[("sound", 1_600), ("sound", 800)]);
         check(1_700, 0, false, &[("sound", 1_600)]);
+    }
+
+    #[test]
+    fn while_it_is_calm_pieces_are_long_and_what_breaks_the_calm_is_written_at_once() {
+        let (mut intake, outlet) = ring(16_000, Encoding::I16, 1, false);
+        let mut pump = Pump::new(outlet, 16_000, 640);
+        let mut pass = |loudness: i16, count: usize| {
+            intake.take(&pcm(vec![loudness; count]));
+            let mut written = Vec::new();
+            let mut output = Output::new(&mut written);
+            pump.pass(0, false, &mut output).unwrap();
+            let messages = said(&written).into_iter().map(|message| match message {
+                FromCapture::Sound(pcm) => pcm.len() / 2,
+                other => panic!("{other:?}"),
+            });
+            messages.collect::<Vec<_>>()
+        };
+        // Three seconds of the room.
+        for _ in 0..60 {
+            assert_eq!(pass(50, 800), [800]);
+        }
+        assert_eq!(pass(50, 800), []);
+        assert_eq!(pass(-50, 800), [1_600]);
+        assert_eq!(pass(50, 799), []);
+        assert_eq!(pass(-900, 1), [800]);
+        // Somebody may be speaking.
+        assert_eq!(pass(50, 799), []);
+        assert_eq!(pass(50, 1), [800]);
     }
 
     #[test]
