@@ -233,12 +233,12 @@ impl<R: Reread> Reader<R> {
         }
     }
 
-    /// What a segment is read behind, if it is read for its text and that can be paid for.
-    fn before(&self, start: u64, samples: usize, telling: bool) -> Option<Before> {
-        let wanted = telling && self.pace.allows_final();
-        wanted
-            .then(|| self.context.before(start, samples))
-            .flatten()
+    /// What a segment is read behind, if that is wanted and can be paid for.
+    fn before(&self, start: u64, samples: usize, wanted: bool) -> Option<Before> {
+        if !wanted || !self.pace.allows_final() {
+            return None;
+        }
+        self.context.before(start, samples)
     }
 
     /// Reads `pcm` behind what was said before it. Somebody has paid for `pcm` once.
@@ -320,10 +320,8 @@ impl<R: Reread> Reader<R> {
         }
         let heard = open.start + due.samples as u64;
         let stable = utterance.agreement.stable();
-        let behind = due.whole || FIRMING.contains(&due.samples);
-        let before = behind
-            .then(|| self.before(open.start, due.samples, telling))
-            .flatten();
+        let behind = telling && (due.whole || FIRMING.contains(&due.samples));
+        let before = self.before(open.start, due.samples, behind);
         self.pace.spend(due.samples);
         let options = match due.whole {
             true => self.decode(),
